@@ -1,0 +1,46 @@
+# Every target sets up .venv by itself. Another Python: `make test PYTHON=python3.12`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: test fast lint demo clean
+
+# One thread per worker: two workers of one thread are faster than two that compete.
+test fast: export OMP_NUM_THREADS := 1
+test fast: export MKL_NUM_THREADS := 1
+# Without it scikit-learn skips its array API check.
+test fast: export SCIPY_ARRAY_API := 1
+
+test: lint  # every check
+	$(BIN)/python -m pytest -n 2
+
+fast: $(READY)  # the tests of a few seconds each
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+lint: $(READY)  # style, floors, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+demo: $(READY)  # the main job on real data
+	$(BIN)/python docs/examples/plot_flights.py
+
+clean:  # leaves nothing but the sources
+	rm -rf $(VENV) build dist *.egg-info .coverage* .hypothesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "sk-attention needs Python 3.11 or later, which '$(PYTHON)' is not:" \
+	         "name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# Installed again when the dependencies or the version change.
+$(READY): pyproject.toml constraints.txt sk_attention/__init__.py | $(BIN)/python
+	@echo "Setting up $(VENV): a few minutes the first time."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

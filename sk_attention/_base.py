@@ -1,0 +1,364 @@
+"""fit = validate -> encode -> build -> train; what both multi-task estimators share."""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ._build import build_network
+from ._inputs import Table, check_columns, check_table
+from ._labels import LabelColumns
+from ._random import draw_seed
+from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing
+from .data.batches import Rows
+from .data.fields import TableEncoder, field_kinds
+from .data.numeric import BinEncoder, NormalScoreEncoder
+from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
+from .training.devices import resolve_device, resolve_precision
+from .training.holdout import holdout_rows
+from .training.net import AttentionNet, TaskLoss
+from .training.optimizers import resolve_optimizer
+from .training.plan import TINY_ROWS, is_tiny, plan
+from .training.train import history_values, train, training_callbacks
+
+Codes = Mapping[str, NDArray[Any]]
+
+
+class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+    """Everything but what a label is: the subclasses in `multi_task` say that."""
+
+    _parameter_constraints: dict[str, Any] = PARAMETER_CONSTRAINTS
+
+    @abstractmethod
+    def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder | NumberEncoder:
+        """Return a fitted encoder of the labels."""
+
+    @abstractmethod
+    def _n_outputs(self) -> list[int]:
+        """Return how many numbers the network gives for each task."""
+
+    @abstractmethod
+    def _task_loss(self) -> TaskLoss:
+        """Return the loss."""
+
+    @abstractmethod
+    def _row_weight(
+        self, targets: EncodedTargets, weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return weights of the rows, or (n_rows, n_tasks) where classes weigh differently."""
+
+    # ---- fit -----------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> BaseMultiTaskAttention:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Numbers, categories, booleans and datetimes; NaN and other missing values are read as
+            information. An array holds numbers, and categories where ``categorical_features`` says
+            so.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative; a row of weight 0 is as good as absent.
+        X_val : array-like or DataFrame of shape (n_val, n_features), default=None
+            Rows to tell when training should stop, instead of some held out from ``X``.
+        y_val : array-like or DataFrame of shape (n_val,) or (n_val, n_tasks), default=None
+            Their labels.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y breaks a rule; the message says which, and what was found. An
+            estimator fitted before is then as it was.
+        KeyboardInterrupt
+            If the user interrupts the training; the estimator is then fitted with the best weights
+            so far.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            table, targets, codes = self._encode(X, y, sample_weight, cold=not self.warm_start)
+            rows = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
+            self._train(table, codes, *rows, max_epochs=self.max_epochs)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
+        """Pass once over the rows; codes are learned in the first call and stay."""
+        with all_or_nothing(self):
+            self._validate_params()
+            table, targets, codes = self._encode(X, y, sample_weight, cold=False, classes=classes)
+            rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
+            self._train(table, codes, rows, None, max_epochs=None)
+
+    def _encode(
+        self, X: Any, y: Any, sample_weight: Any, *, cold: bool, classes: Any = None
+    ) -> tuple[Table, EncodedTargets, Codes]:
+        """Check and encode the rows; learn the codes and build the net unless they are there."""
+        cold = cold or not hasattr(self, "net_")
+        table = check_table(self, X, y, sample_weight, reset=cold)
+        if cold:
+            self._build(table, classes)
+        self._check_tasks(table.labels)
+        targets = self._target_encoder.transform(table.labels)
+        codes = self._table_encoder.transform(table.columns, self._float_type)
+        return table, targets, codes
+
+    def _build(self, table: Table, classes: Any) -> None:
+        """Learn the codes of X and y, and build the net for them."""
+        self.task_names_ = table.labels.names
+        self._one_dimensional = table.labels.one_dimensional
+        self._seed = draw_seed(self.random_state)
+        self._target_encoder = self._fit_targets(table, classes)
+        numbers = (
+            BinEncoder(min(self.n_bins, max(16, len(table) // 30)))
+            if self.numeric_embedding == "piecewise"
+            else NormalScoreEncoder()
+        )
+        kinds = field_kinds(table.columns, self.categorical_features)
+        self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
+        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
+        device = resolve_device(self.device)
+        tiny = is_tiny(len(table), self.batch_size)
+        precision = resolve_precision(self.precision, device, tiny)
+        self.net_ = AttentionNet(
+            network.to(device, precision.dtype),
+            self._task_loss(),
+            task_names=tuple(self.task_names_) if len(self.task_names_) > 1 else (),
+            optimizer=resolve_optimizer(self.optimizer),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.max_grad_norm,
+            train_bf16=precision.train_bf16,
+            predict_bf16=precision.predict_bf16,
+            callbacks=self._training_callbacks(),
+            device=str(device),
+            verbose=self.verbose,
+        ).initialize()
+
+    def _training_callbacks(self) -> list[Any]:
+        patience = None if self.early_stopping is False else self.n_iter_no_change
+        return training_callbacks(self.callbacks, patience)
+
+    def _check_tasks(self, labels: LabelColumns) -> None:
+        if labels.n_tasks != len(self.task_names_):
+            raise ValueError(
+                f"y has {labels.n_tasks} tasks, but {type(self).__name__} was fitted with "
+                f"{len(self.task_names_)}: {self.task_names_}."
+            )
+
+    def _split(
+        self,
+        table: Table,
+        targets: EncodedTargets,
+        codes: Codes,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+    ) -> tuple[Rows, Rows | None]:
+        """Return the rows to train on, and those that tell when to stop."""
+        row_weight = self._row_weight(targets, table.weight)
+        if X_val is not None:
+            val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
+            self._check_tasks(val.labels)
+            val_targets = self._target_encoder.transform(val.labels)
+            val_codes = self._table_encoder.transform(val.columns, self._float_type)
+            val_weight = self._row_weight(val_targets, val.weight)
+            return (
+                self._rows(codes, targets, row_weight),
+                self._rows(val_codes, val_targets, val_weight),
+            )
+        stopping = self.early_stopping
+        if stopping == "auto":
+            stopping = len(table) >= TINY_ROWS
+        if not stopping:
+            return self._rows(codes, targets, row_weight), None
+        held_out = holdout_rows(
+            targets.values,
+            targets.observed,
+            self.validation_fraction,
+            self._seed,
+            stratify=isinstance(self._target_encoder, ClassEncoder),
+        )
+        if not held_out.any() or held_out.all():
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(table)} rows leaves none "
+                "to train on or none to hold out. Pass early_stopping=False, or more rows."
+            )
+        parts = [np.flatnonzero(~held_out), np.flatnonzero(held_out)]
+        train_rows, held_rows = (
+            self._rows(
+                {name: values[part] for name, values in codes.items()},
+                targets.take(part),
+                row_weight[part],
+            )
+            for part in parts
+        )
+        return train_rows, held_rows
+
+    def _train(
+        self,
+        table: Table,
+        codes: Codes,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        max_epochs: int | None,
+    ) -> None:
+        """Train for ``max_epochs`` passes at the most, or for exactly one if that is None."""
+        net = self.net_
+        if not net.callbacks_:  # not pickled
+            net.callbacks = self._training_callbacks()
+            net.initialize_callbacks()
+        if self.compile:
+            net.module_.compile()
+        seed = (self._seed + len(net.history)) % 2**31
+        try:
+            train(net, rows, held_out, plan(len(rows), self.batch_size, max_epochs), seed)
+        except KeyboardInterrupt:
+            self._look_back(codes, table.weight)
+            raise
+        self._look_back(codes, table.weight)
+
+    def _look_back(self, codes: Codes, weight: NDArray[np.float64]) -> None:
+        """Set what users look at after a fit."""
+        net = self.net_
+        self.n_iter_ = len(net.history)
+        self.loss_curve_ = history_values(net, ["train_loss"])[:, 0].tolist()
+        keys = [f"valid_loss_{name}" for name in net.task_names] or ["valid_loss"]
+        scores = -history_values(net, keys)
+        self.validation_scores_ = scores if len(scores) else None
+        rows = Rows(self._tensors({**codes, "weight": weight.astype(self._float_type)}))
+        self.attention_weights_ = self._by_feature(net.mean_attention(rows))
+        self.task_weights_ = net.module_.mixture.task_weights().detach().cpu().double().numpy()
+
+    # ---- rows on the device --------------------------------------------------------------------
+
+    def _rows(self, codes: Codes, targets: EncodedTargets, row_weight: NDArray[np.float64]) -> Rows:
+        """Put encoded rows on the device, with the weight of each label."""
+        weight = label_weights(targets.observed, row_weight).astype(self._float_type)
+        values = targets.values
+        if values.dtype.kind == "f":
+            values = values.astype(self._float_type)
+        target = torch.as_tensor(values, device=self.net_.device)
+        target = target.squeeze(1) if target.shape[1] == 1 else target
+        return Rows(self._tensors({**codes, "weight": weight}), target)
+
+    def _tensors(self, codes: Codes) -> dict[str, torch.Tensor]:
+        device = self.net_.device
+        return {name: torch.as_tensor(array, device=device) for name, array in codes.items()}
+
+    @property
+    def _float_type(self) -> type[np.floating[Any]]:
+        weight = self.net_.module_.reading.query
+        return np.float64 if weight.dtype == torch.float64 else np.float32
+
+    def _encoded(self, X: Any) -> Rows:
+        """Check and encode rows to predict for."""
+        check_is_fitted(self)
+        columns = check_columns(self, X, reset=False)
+        return Rows(self._tensors(self._table_encoder.transform(columns, self._float_type)))
+
+    def _ensemble_outputs(self, X: Any) -> NDArray[np.float64]:
+        """Return (n_samples, n_tasks, n_outputs) for rows to predict for."""
+        rows = self._encoded(X)
+        return self.net_.ensemble_outputs(rows).astype(np.float64)
+
+    def _by_feature(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum attention over the tokens of each feature, along the last axis."""
+        features = self._table_encoder.token_features_
+        out = np.zeros((*weights.shape[:-1], self.n_features_in_))
+        if len(features) == self.n_features_in_:  # one token each
+            out[..., features] = weights
+        else:
+            for token, feature in enumerate(features):
+                out[..., feature] += weights[..., token]
+        return out
+
+    # ---- what the tasks read -------------------------------------------------------------------
+
+    def attend(self, X: Any) -> NDArray[np.float64]:
+        """Return where each task looks in each row.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples, n_tasks, n_features)
+            Attention weights: not negative, they sum to 1 over the features. Where the task looks
+            is not by itself what decides its prediction.
+        """
+        rows = self._encoded(X)
+        return self._by_feature(
+            self.net_.forward_rows(lambda inputs: self.net_.module_.read(inputs).weights, rows)
+        )
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """Return what each task read in each row: its representation z_i.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        representation : ndarray of shape (n_samples, n_tasks * embedding_dim)
+            The tasks' representations side by side.
+        """
+        rows = self._encoded(X)
+        read = self.net_.forward_rows(
+            lambda inputs: self.net_.module_.read(inputs).representation.flatten(1), rows
+        )
+        return read.astype(np.float64)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns of ``transform``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; only compared with those of ``fit``.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``"<task>_0"``, ``"<task>_1"``, ...
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        dim = self.net_.module_.reading.query.shape[1]
+        names = [f"{task}_{d}" for task in self.task_names_ for d in range(dim)]
+        return np.array(names, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,143 @@
+"""From encoders and parameters to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log2
+from typing import Any
+
+import torch
+
+from ._validation import check_heads
+from .data.fields import TableEncoder
+from .data.numeric import BinEncoder
+from .nn.multi_task import MultiTaskNetwork, Sizes
+from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
+
+# All tokens of a row together hold about this many numbers at the most, unless that would leave
+# fewer than MIN_EMBEDDING_DIM to a token: wide tables get small tokens.
+MAX_INPUTS = 4096
+MIN_EMBEDDING_DIM = 4
+MAX_EMBEDDING_DIM = 16
+
+# Members cost time in proportion to tasks x members x inputs.
+MAX_MEMBERS = 16
+MAX_TOWERS = 32
+
+
+def build_network(
+    estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int
+) -> MultiTaskNetwork:
+    """Return the network that an estimator's parameters describe, for its encoded data.
+
+    Parameters
+    ----------
+    estimator : BaseMultiTaskAttention
+        Gives the parameters.
+    encoder : TableEncoder
+        The fitted encoder of X.
+    n_outputs : sequence of int
+        Outputs of each task.
+    seed : int
+        Seed of the initial weights.
+
+    Returns
+    -------
+    network : MultiTaskNetwork
+        float32, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If ``embedding_dim`` is not a multiple of ``n_heads``.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    n_tokens = len(encoder.token_features_)
+    embedding_dim = estimator.embedding_dim
+    if embedding_dim == "auto":
+        embedding_dim = auto_embedding_dim(n_tokens, estimator.n_heads)
+    check_heads(embedding_dim, estimator.n_heads)
+    n_members = estimator.n_members
+    if n_members == "auto":
+        n_members = auto_members(len(n_outputs), n_tokens * embedding_dim)
+    hidden = estimator.hidden_layer_sizes
+    sizes = Sizes(
+        attention=estimator.attention,
+        embedding_dim=embedding_dim,
+        n_heads=estimator.n_heads,
+        n_layers=estimator.n_layers,
+        n_members=n_members,
+        hidden_layer_sizes=(hidden,) if isinstance(hidden, int) else tuple(hidden),
+        dropout=estimator.dropout,
+        sharpness=estimator.attention_sharpness,
+    )
+    tokens = build_tokens(encoder, embedding_dim, generator)
+    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+
+
+def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Generator) -> Tokens:
+    """Return the tokens for a table's codes.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        The fitted encoder.
+    embedding_dim : int
+        Size of a token.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    tokens : Tokens
+        float32, on the CPU.
+    """
+    numbers: PiecewiseTokens | PeriodicTokens | None = None
+    if isinstance(encoder.numbers, BinEncoder) and encoder.numbers.n_columns_:
+        edges = torch.as_tensor(encoder.numbers.edges_, dtype=torch.float32)
+        numbers = PiecewiseTokens(edges, embedding_dim, generator)
+    elif encoder.numbers.n_columns_:
+        numbers = PeriodicTokens(encoder.numbers.n_columns_, embedding_dim, generator)
+    cardinalities = encoder.categories.cardinalities_
+    categories = CategoryTokens(cardinalities, embedding_dim, generator) if cardinalities else None
+    return Tokens(numbers, categories)
+
+
+def auto_embedding_dim(n_tokens: int, n_heads: int) -> int:
+    """Return 16, less for tables of more than 256 columns, and a multiple of ``n_heads``.
+
+    Parameters
+    ----------
+    n_tokens : int
+        Tokens of a row.
+    n_heads : int
+        Heads of the attention.
+
+    Returns
+    -------
+    embedding_dim : int
+        At least 4: the power of two at which all tokens of a row hold about 4,096 numbers.
+    """
+    fair = 2 ** int(log2(MAX_INPUTS / n_tokens)) if n_tokens <= MAX_INPUTS else 1
+    dim = min(max(fair, MIN_EMBEDDING_DIM), MAX_EMBEDDING_DIM)
+    return -(-dim // n_heads) * n_heads
+
+
+def auto_members(n_tasks: int, n_inputs: int) -> int:
+    """Return 16, fewer for many tasks or very wide tables.
+
+    Parameters
+    ----------
+    n_tasks : int
+        Number of tasks: tasks x members stay about 32.
+    n_inputs : int
+        Numbers that a tower reads of a row: members x inputs stay about 65,536.
+
+    Returns
+    -------
+    n_members : int
+        From 2 to 16.
+    """
+    by_tasks = MAX_TOWERS // n_tasks
+    by_width = MAX_MEMBERS * MAX_INPUTS // n_inputs
+    return max(min(MAX_MEMBERS, by_tasks, by_width), 2)

@@ -1,0 +1,132 @@
+"""What users pass -> columns, labels and weights, checked as scikit-learn checks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    validate_data,
+)
+
+from ._labels import LabelColumns, label_columns
+from .data.columns import Column, array_columns, is_table, table_columns, take_rows
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to learn from: those of weight 0 are gone.
+
+    Attributes
+    ----------
+    columns : list of Column
+        The features.
+    labels : LabelColumns
+        The tasks.
+    weight : ndarray of shape (n_rows,), dtype float64
+        Positive weights.
+    """
+
+    columns: list[Column]
+    labels: LabelColumns
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+def check_table(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, reset: bool, name: str = ""
+) -> Table:
+    """Check X, y and the weights of rows together.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Whose features these are.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features.
+    y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+        Labels.
+    sample_weight : array-like of shape (n_samples,), float or None
+        Weights, not negative.
+    reset : bool
+        Whether the estimator learns names and number of the features, or compares them.
+    name : str, default=""
+        Ending of the parameters' names in errors, such as "_val".
+
+    Returns
+    -------
+    table : Table
+        The rows whose weight is not 0.
+
+    Raises
+    ------
+    ValueError
+        If X, y or the weights break a rule.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y{name} is None."
+        )
+    columns = check_columns(estimator, X, reset=reset)
+    labels = label_columns(y)
+    check_consistent_length(columns[0].values, labels.columns[0])
+    weight = _check_sample_weight(
+        sample_weight, columns[0].values, dtype=np.float64, ensure_non_negative=True
+    )
+    keep = weight > 0
+    if not keep.any():
+        raise ValueError(
+            f"sample_weight{name} is zero for every row: at least one must be positive."
+        )
+    labels = replace(labels, columns=[column[keep] for column in labels.columns])
+    return Table(take_rows(columns, keep), labels, weight[keep])
+
+
+def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
+    """Check X and take it apart.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Whose features these are; its ``categorical_features`` says whether an array may hold
+        anything but numbers.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features.
+    reset : bool
+        Whether the estimator learns names and number of the features, or compares them.
+
+    Returns
+    -------
+    columns : list of Column
+        One per feature.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, not two-dimensional, or differs from what the estimator was fitted on.
+    """
+    if is_table(X):
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        columns = table_columns(X)
+        if not columns or not len(columns[0].values):
+            raise ValueError(
+                f"Found a table of shape {tuple(X.shape)}: {type(estimator).__name__} needs at "
+                "least one row and one column."
+            )
+        return columns
+    chosen = estimator.categorical_features
+    X = validate_data(
+        estimator,
+        X,
+        dtype="numeric" if chosen is None or isinstance(chosen, str) else None,
+        ensure_all_finite=False,
+        reset=reset,
+    )
+    return array_columns(X, list(getattr(estimator, "feature_names_in_", [])))

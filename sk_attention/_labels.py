@@ -1,0 +1,242 @@
+"""What labels look like: any y taken apart into one column per task."""
+
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
+
+
+@dataclass(frozen=True)
+class LabelColumns:
+    """The labels of every task, one 1-D array each.
+
+    Attributes
+    ----------
+    columns : list of ndarray of shape (n_samples,)
+        The labels of each task in their own dtype. Nullable integers and booleans in which
+        something is missing are object arrays, so that the labels stay integers or booleans.
+    names : list of str
+        What the tasks are called, without repetition.
+    one_dimensional : bool
+        Whether y held one task as a plain vector (a column vector counts as one).
+    """
+
+    columns: list[np.ndarray]
+    names: list[str]
+    one_dimensional: bool
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return len(self.columns[0])
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of columns."""
+        return len(self.columns)
+
+
+def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns:
+    """Take y apart into one column per task.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_tasks)
+        A list, a NumPy array, a Series or DataFrame of pandas, polars or pyarrow, or anything
+        with ``__array__``. Entries hidden by a masked array are missing labels.
+    warn_on_column_vector : bool, default=True
+        Whether to warn when y has the shape (n_samples, 1). It is read as a vector either way.
+
+    Returns
+    -------
+    labels : LabelColumns
+        Columns, names and shape of y. Names come from a DataFrame whose column names are all
+        strings, or from a named Series; otherwise they are "y" for a vector and "y0", "y1", ...
+        for several tasks.
+
+    Raises
+    ------
+    TypeError
+        If y is sparse.
+    ValueError
+        If y is complex, ragged, without columns, neither one- nor two-dimensional, or a
+        DataFrame in which two columns share a name.
+
+    Examples
+    --------
+    >>> from sk_attention._labels import label_columns
+    >>> labels = label_columns([["cat", 3], ["dog", None]])
+    >>> labels.names, labels.n_samples
+    (['y0', 'y1'], 2)
+    >>> labels.columns[1]
+    array([3, None], dtype=object)
+    """
+    if issparse(y):
+        raise TypeError("Sparse data was passed for y, but dense labels are required.")
+    try:
+        native = nw.from_native(y, pass_through=True, allow_series=True, eager_only=True)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError("y is a DataFrame in which two columns share a name.") from error
+    names: list[Any]
+    if isinstance(native, nw.Series):
+        columns, names, ndim = [_series_values(native)], [native.name], 1
+    elif isinstance(native, nw.DataFrame):
+        columns, ndim = [_series_values(series) for series in native.iter_columns()], 2
+        names = list(native.columns)
+    else:
+        array = _to_array(y)
+        ndim = array.ndim
+        columns = [array] if ndim == 1 else list(array.T)
+        names = [None] * len(columns)
+    _check_columns(columns)
+    if ndim == 2 and len(columns) == 1 and warn_on_column_vector:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape "
+            "of y to (n_samples,), for example using ravel().",
+            DataConversionWarning,
+            stacklevel=2,
+        )
+    return LabelColumns(columns, _task_names(names), len(columns) == 1)
+
+
+def is_missing(column: np.ndarray, missing_label: Any = None) -> np.ndarray:
+    """Tell which labels are missing.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n_samples,)
+        The labels of one task.
+    missing_label : object, default=None
+        A label which means "missing" besides None, NaN, NaT and ``pandas.NA``, which always do.
+
+    Returns
+    -------
+    missing : ndarray of shape (n_samples,) and dtype bool
+        True where there is no label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention._labels import is_missing
+    >>> is_missing(np.array([0.0, np.nan, -1.0]), missing_label=-1)
+    array([False,  True,  True])
+    """
+    missing = _is_null(column)
+    if not _is_null(np.array([missing_label], dtype=object))[0]:
+        present = ~missing
+        missing[present] = column[present] == missing_label
+    return missing
+
+
+def observed_labels(column: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Keep the labels that are there, as numbers where an object array holds nothing else.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n_samples,)
+        The labels of one task.
+    missing : ndarray of shape (n_samples,) and dtype bool
+        What `is_missing` returned.
+
+    Returns
+    -------
+    observed : ndarray of shape (n_observed,)
+        Object columns of integers, booleans or floats become arrays of that dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention._labels import is_missing, observed_labels
+    >>> column = np.array([2, None, 1], dtype=object)
+    >>> observed_labels(column, is_missing(column))
+    array([2, 1])
+    """
+    observed = column[~missing]
+    if observed.dtype != object or not len(observed):
+        return observed
+    types = set(map(type, observed))
+    numbers = (int, float, np.integer, np.floating)
+    booleans = (bool, np.bool_)
+    if all(issubclass(kind, booleans) for kind in types) or all(
+        issubclass(kind, numbers) and not issubclass(kind, booleans) for kind in types
+    ):
+        return np.array(observed.tolist())
+    return observed
+
+
+def _series_values(series: nw.Series) -> np.ndarray:
+    """Values of a dataframe library's column; integers with gaps stay integers."""
+    values = series.to_numpy()
+    if not (series.dtype.is_integer() and values.dtype.kind == "f"):
+        return values
+    filled = series.fill_null(0).to_numpy().astype(object)
+    filled[np.isnan(values)] = None
+    return filled
+
+
+def _to_array(y: Any) -> np.ndarray:
+    """One- or two-dimensional array of lists, arrays and array-likes."""
+    try:
+        array = _unmasked(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
+    except ValueError as error:
+        raise ValueError("y is ragged: every row must have the same number of labels.") from error
+    if isinstance(y, (list, tuple)) and array.dtype.kind in "US":
+        array = _keep_mixed_labels(array, y)
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            "y must have the shape (n_samples,) or (n_samples, n_tasks), "
+            f"got {type(y).__name__} with {array.ndim} dimensions."
+        )
+    return array
+
+
+def _unmasked(y: np.ma.MaskedArray) -> np.ndarray:
+    """Put None where a masked array hides a label."""
+    if not np.ma.is_masked(y):
+        return y.data
+    array = y.data.astype(object)
+    array[np.ma.getmaskarray(y)] = None
+    return array
+
+
+def _keep_mixed_labels(array: np.ndarray, y: Any) -> np.ndarray:
+    """Undo NumPy's turning of numbers and NaN beside strings into strings."""
+    labels = np.array(y, dtype=object)
+    return array if all(isinstance(label, (str, bytes)) for label in labels.flat) else labels
+
+
+def _check_columns(columns: list[np.ndarray]) -> None:
+    if not columns:
+        raise ValueError("y has no columns: at least one task is needed.")
+    for column in columns:
+        if column.dtype.kind == "c":
+            raise ValueError("Complex data not supported: y holds complex numbers.")
+        if column.dtype == object and any(
+            isinstance(label, (list, tuple, np.ndarray)) for label in column[:1]
+        ):
+            raise ValueError("y is ragged: every row must have the same number of labels.")
+
+
+def _task_names(names: list[Any]) -> list[str]:
+    if all(isinstance(name, str) and name for name in names):
+        return list(names)
+    return ["y"] if len(names) == 1 else [f"y{j}" for j in range(len(names))]
+
+
+def _is_null(column: np.ndarray) -> np.ndarray:
+    kind = column.dtype.kind
+    if kind == "f":
+        return np.isnan(column)
+    if kind in "mM":
+        return np.isnat(column)
+    if kind != "O":
+        return np.zeros(len(column), dtype=bool)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:  # where pandas was never imported, there can be no pandas.NA
+        return np.asarray(pandas.isna(column), dtype=bool)
+    return np.asarray((column != column) | (column == None), dtype=bool)  # noqa: E711

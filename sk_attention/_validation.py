@@ -1,0 +1,91 @@
+"""What each parameter of the estimators may be, as data: scikit-learn checks it at fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+PARAMETER_CONSTRAINTS: dict[str, Any] = {
+    "attention": [StrOptions({"cross", "self", "double"})],
+    "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "n_heads": [Interval(Integral, 1, None, closed="left")],
+    "n_layers": [Interval(Integral, 1, None, closed="left")],
+    "n_members": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "attention_sharpness": [Interval(Real, 0, None, closed="left")],
+    "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
+    "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "optimizer": [StrOptions({"adamw", "sgd"}), callable],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "warm_start": ["boolean"],
+    "callbacks": [list, None],
+    "device": "no_validation",  # torch knows which there are
+    "precision": [StrOptions({"auto", "float32", "float64", "bf16"})],
+    "compile": ["boolean"],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
+    **PARAMETER_CONSTRAINTS,
+    "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    "missing_label": "no_validation",  # any label may mean that there is none
+}
+
+
+def check_heads(embedding_dim: int, n_heads: int) -> None:
+    """Refuse heads that do not divide the embedding.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of a token.
+    n_heads : int
+        Heads it is split into.
+
+    Raises
+    ------
+    ValueError
+        If ``embedding_dim`` is not a multiple of ``n_heads``.
+    """
+    if embedding_dim % n_heads:
+        raise ValueError(
+            f"embedding_dim must be a multiple of n_heads; got embedding_dim={embedding_dim} and "
+            f"n_heads={n_heads}."
+        )
+
+
+@contextmanager
+def all_or_nothing(estimator: Any) -> Iterator[None]:
+    """Undo what a failed block set on an estimator.
+
+    Parameters
+    ----------
+    estimator : object
+        Its attributes are afterwards what they were before, if the block raises an Exception.
+        A KeyboardInterrupt is none: what it leaves, stays.
+
+    Yields
+    ------
+    None
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,1 @@
+"""Tables and labels -> tensors; what a column or a label means is decided here."""

@@ -1,0 +1,3 @@
+"""What a fitted model attends to."""
+
+__all__: list[str] = []

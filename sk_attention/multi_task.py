@@ -1,0 +1,668 @@
+"""MultiTaskAttentionClassifier and MultiTaskAttentionRegressor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from ._base import BaseMultiTaskAttention
+from ._inputs import Table
+from ._validation import CLASSIFIER_CONSTRAINTS
+from .data.targets import (
+    ClassEncoder,
+    EncodedTargets,
+    NumberEncoder,
+    class_weight_factors,
+)
+from .metrics import multi_task_accuracy_score, multi_task_r2_score
+from .nn.losses import (
+    ensemble_log_probability,
+    ensemble_mean,
+    task_cross_entropy,
+    task_squared_error,
+)
+from .training.net import TaskLoss
+from .training.optimizers import BuildOptimizer
+
+
+def _has_one_task(estimator: Any) -> bool:
+    """Whether y had one dimension; yes as long as no y was seen."""
+    return getattr(estimator, "_one_dimensional", True)
+
+
+class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
+    r"""Classify several tasks at once, each with its own attention over the features.
+
+    Every feature of a row becomes a token. Each task's query reads the tokens with attention
+    weights :math:`\alpha_{ij}`, giving :math:`z_i = \sum_j \alpha_{ij} v_j`; what the tasks share
+    is :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`. The tower of a task, a parameter-efficient
+    ensemble of MLPs [1]_, takes the tokens scaled by that task's attention, beside *z*. The loss is
+    the mean over tasks of the mean cross entropy over observed labels: a label may be missing for
+    any row and task.
+
+    Parameters
+    ----------
+    attention : {"cross", "self", "double"}, default="cross"
+        What the tasks' attention is paid to. "cross": each task's query meets the features' own
+        tokens. "self": the tokens first attend to each other, and all tasks share one reading.
+        "double": the tokens first attend to each other, then each task reads them by itself. The
+        values read are the features' own in all three.
+    embedding_dim : int or "auto", default="auto"
+        Size of the token of a feature. "auto" is 16, and less for more than 256 features.
+    n_heads : int, default=1
+        Attention heads; ``embedding_dim`` must be a multiple. Attention weights are the heads'
+        mean.
+    n_layers : int, default=1
+        Blocks of self attention, for ``attention="self"`` and ``"double"``.
+    n_members : int or "auto", default="auto"
+        Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
+        tasks or very many features.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Hidden units of each layer of the towers.
+    dropout : float, default=0.0
+        Share of the hidden units dropped in training.
+    attention_sharpness : float, default=0.7
+        Standard deviation of the initial queries. 0 starts with uniform attention; larger values
+        let attention concentrate.
+    numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
+        How a number becomes a token: by a piecewise-linear function over quantile bins, or by
+        learned sine and cosine waves.
+    n_bins : int, default=48
+        Bins of the piecewise-linear embedding, at the most; small tables have fewer.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which features are categories: those whose dtype says so (strings, categories), or these
+        besides, as a mask, positions or names.
+    optimizer : {"adamw", "sgd"} or callable, default="adamw"
+        A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
+        called with parameter groups and ``lr``.
+    learning_rate : float, default=0.002
+        Learning rate of the optimiser.
+    weight_decay : float, default=0.0001
+        Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
+        are spared.
+    max_grad_norm : float or None, default=1.0
+        Norm to which gradients are clipped.
+    batch_size : int or "auto", default="auto"
+        Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
+    max_epochs : int, default=200
+        Passes over the rows, at the most; small tables are passed over more often, until 100
+        steps are done.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out rows and stop when their loss no longer falls, with the best weights
+        restored. "auto" does so from 500 rows on.
+    validation_fraction : float, default=0.15
+        Share of the rows held out, stratified by all tasks, unless ``X_val`` is passed to ``fit``.
+    n_iter_no_change : int, default=12
+        Passes without a better held-out loss before training stops.
+    class_weight : dict, "balanced", list of these or None, default=None
+        Weights of the classes in the loss, for all tasks or a list with one entry per task.
+        "balanced" weighs each class by the inverse of its share.
+    missing_label : object, default=None
+        A label that means "missing" besides NaN, None and ``pandas.NA``; such as -1, with which
+        labels stay integers.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last fit instead of starting anew.
+    callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
+    device : str or torch.device, default="auto"
+        Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
+    precision : {"auto", "float32", "float64", "bf16"}, default="auto"
+        "auto": float64 for fits of fewer than 500 rows in one batch; else float32, with bf16
+        matrix products in training where the device is fast at them. "bf16" uses them in
+        prediction too.
+    compile : bool, default=False
+        Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
+        some GPUs.
+    random_state : int, RandomState or None, default=None
+        Seed of initial weights, held-out rows, order of the rows and dropout. None takes fresh
+        entropy. Global generators are never touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 also a line per pass.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or list of ndarray
+        Classes of the task; a list with one entry per task if ``y`` had two dimensions.
+    attention_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Weighted mean over the training rows of where each task looks; rows sum to 1.
+    task_weights_ : ndarray of shape (n_tasks,)
+        omega: how much each task's representation weighs in what the tasks share; sums to 1.
+    task_names_ : list of str
+        Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if ``X`` had names.
+    n_iter_ : int
+        Passes over the rows.
+    loss_curve_ : list of float
+        Training loss of each pass.
+    validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
+        Held-out score of each pass and task: the negative log loss; None without held-out rows.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the network.
+
+    See Also
+    --------
+    MultiTaskAttentionRegressor : The same for numbers.
+
+    References
+    ----------
+    .. [1] Gorishniy et al., "TabM: advancing tabular deep learning with parameter-efficient
+       ensembling", ICLR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention import MultiTaskAttentionClassifier
+    >>> from sk_attention.datasets import make_planted_tasks
+    >>> data = make_planted_tasks(n_samples=300, missing=0.2, random_state=0)
+    >>> model = MultiTaskAttentionClassifier(random_state=0, max_epochs=20)
+    >>> model.fit(data.data, data.target).predict(data.data).shape
+    (300, 3)
+    >>> model.attention_weights_.shape
+    (3, 20)
+    """
+
+    _parameter_constraints = CLASSIFIER_CONSTRAINTS
+
+    def __init__(
+        self,
+        attention: str = "cross",
+        *,
+        embedding_dim: int | str = "auto",
+        n_heads: int = 1,
+        n_layers: int = 1,
+        n_members: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        dropout: float = 0.0,
+        attention_sharpness: float = 0.7,
+        numeric_embedding: str = "piecewise",
+        n_bins: int = 48,
+        categorical_features: Any = "from_dtype",
+        optimizer: str | BuildOptimizer = "adamw",
+        learning_rate: float = 0.002,
+        weight_decay: float = 0.0001,
+        max_grad_norm: float | None = 1.0,
+        batch_size: int | str = "auto",
+        max_epochs: int = 200,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 12,
+        class_weight: Any = None,
+        missing_label: Any = None,
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.attention = attention
+        self.embedding_dim = embedding_dim
+        self.n_heads = n_heads
+        self.n_layers = n_layers
+        self.n_members = n_members
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.attention_sharpness = attention_sharpness
+        self.numeric_embedding = numeric_embedding
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.missing_label = missing_label
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder:
+        encoder = ClassEncoder(self.missing_label).fit(table.labels, classes)
+        one = self._one_dimensional
+        self.classes_ = encoder.classes_[0] if one else encoder.classes_
+        return encoder
+
+    def _n_outputs(self) -> list[int]:
+        return [len(classes) for classes in self._target_encoder.classes_]
+
+    def _task_loss(self) -> TaskLoss:
+        return TaskLoss(task_cross_entropy, ensemble_log_probability)
+
+    def _row_weight(
+        self, targets: EncodedTargets, weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        if self.class_weight is None:
+            return weight
+        factors = class_weight_factors(
+            self.class_weight, targets, self._target_encoder.classes_, weight
+        )
+        return factors * weight[:, None]
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> MultiTaskAttentionClassifier:
+        """Pass once over some more rows.
+
+        The first call learns how features become codes; later calls keep that.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Labels.
+        classes : array-like of shape (n_classes,), or list of these, default=None
+            All classes there will be, one array per task if ``y`` has two dimensions. Must be
+            given in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` is missing in the first call, or a label is none of them.
+        """
+        if classes is None and not hasattr(self, "net_"):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None and not _is_list_of_classes(classes):
+            classes = [classes]
+        self._partial_fit(X, y, classes, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each row and task.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``. Categories unseen in training are read as unknown.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_tasks)
+            Labels, of the shape that ``fit`` was given. Tasks whose labels differ in type share an
+            array of objects.
+        """
+        codes = self._ensemble_outputs(X).argmax(axis=-1)
+        labels = self._target_encoder.inverse_transform(codes)
+        return labels[0] if self._one_dimensional else _side_by_side(labels)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            In the order of ``classes_``; one array per task if ``y`` had two dimensions.
+        """
+        return self._per_task(np.exp(self._log_probabilities(X)))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """Return the logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), or list of these
+            As `predict_proba`.
+        """
+        return self._per_task(self._log_probabilities(X))
+
+    @available_if(_has_one_task)
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return how sure the model is of each class; only there for a single task.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Two classes: log odds of the second. More: log probabilities.
+        """
+        log_probabilities = self._log_probabilities(X)[:, 0]
+        if log_probabilities.shape[1] != 2:
+            return log_probabilities
+        return log_probabilities[:, 1] - log_probabilities[:, 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean over tasks of the accuracy on observed labels.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Labels; missing ones do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        accuracy : float
+            From 0 to 1.
+        """
+        return multi_task_accuracy_score(
+            y, self.predict(X), missing_label=self.missing_label, sample_weight=sample_weight
+        )
+
+    def _log_probabilities(self, X: Any) -> NDArray[np.float64]:
+        log_probabilities = self._ensemble_outputs(X)
+        total = np.logaddexp.reduce(log_probabilities, axis=-1, keepdims=True)
+        return log_probabilities - total  # exact in float64
+
+    def _per_task(
+        self, values: NDArray[np.float64]
+    ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        per_task = [values[:, task, :size] for task, size in enumerate(self._n_outputs())]
+        return per_task[0] if self._one_dimensional else per_task
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
+    r"""Predict several numbers at once, each with its own attention over the features.
+
+    The network is that of `MultiTaskAttentionClassifier`; labels are standardised per task, and
+    the loss is the mean over tasks of the squared error over observed labels: a label may be
+    missing for any row and task.
+
+    Parameters
+    ----------
+    attention : {"cross", "self", "double"}, default="cross"
+        What the tasks' attention is paid to. "cross": each task's query meets the features' own
+        tokens. "self": the tokens first attend to each other, and all tasks share one reading.
+        "double": the tokens first attend to each other, then each task reads them by itself. The
+        values read are the features' own in all three.
+    embedding_dim : int or "auto", default="auto"
+        Size of the token of a feature. "auto" is 16, and less for more than 256 features.
+    n_heads : int, default=1
+        Attention heads; ``embedding_dim`` must be a multiple. Attention weights are the heads'
+        mean.
+    n_layers : int, default=1
+        Blocks of self attention, for ``attention="self"`` and ``"double"``.
+    n_members : int or "auto", default="auto"
+        Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
+        tasks or very many features.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Hidden units of each layer of the towers.
+    dropout : float, default=0.0
+        Share of the hidden units dropped in training.
+    attention_sharpness : float, default=0.7
+        Standard deviation of the initial queries. 0 starts with uniform attention; larger values
+        let attention concentrate.
+    numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
+        How a number becomes a token: by a piecewise-linear function over quantile bins, or by
+        learned sine and cosine waves.
+    n_bins : int, default=48
+        Bins of the piecewise-linear embedding, at the most; small tables have fewer.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which features are categories: those whose dtype says so (strings, categories), or these
+        besides, as a mask, positions or names.
+    optimizer : {"adamw", "sgd"} or callable, default="adamw"
+        A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
+        called with parameter groups and ``lr``.
+    learning_rate : float, default=0.002
+        Learning rate of the optimiser.
+    weight_decay : float, default=0.0001
+        Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
+        are spared.
+    max_grad_norm : float or None, default=1.0
+        Norm to which gradients are clipped.
+    batch_size : int or "auto", default="auto"
+        Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
+    max_epochs : int, default=200
+        Passes over the rows, at the most; small tables are passed over more often, until 100
+        steps are done.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out rows and stop when their loss no longer falls, with the best weights
+        restored. "auto" does so from 500 rows on.
+    validation_fraction : float, default=0.15
+        Share of the rows held out, unless ``X_val`` is passed to ``fit``.
+    n_iter_no_change : int, default=12
+        Passes without a better held-out loss before training stops.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last fit instead of starting anew.
+    callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
+    device : str or torch.device, default="auto"
+        Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
+    precision : {"auto", "float32", "float64", "bf16"}, default="auto"
+        "auto": float64 for fits of fewer than 500 rows in one batch; else float32, with bf16
+        matrix products in training where the device is fast at them. "bf16" uses them in
+        prediction too.
+    compile : bool, default=False
+        Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
+        some GPUs.
+    random_state : int, RandomState or None, default=None
+        Seed of initial weights, held-out rows, order of the rows and dropout. None takes fresh
+        entropy. Global generators are never touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 also a line per pass.
+
+    Attributes
+    ----------
+    attention_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Weighted mean over the training rows of where each task looks; rows sum to 1.
+    task_weights_ : ndarray of shape (n_tasks,)
+        omega: how much each task's representation weighs in what the tasks share; sums to 1.
+    task_names_ : list of str
+        Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if ``X`` had names.
+    n_iter_ : int
+        Passes over the rows.
+    loss_curve_ : list of float
+        Training loss of each pass.
+    validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
+        Held-out score of each pass and task: the negative squared error of the
+        standardised numbers; None without held-out rows.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the network.
+
+    See Also
+    --------
+    MultiTaskAttentionClassifier : The same for classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention import MultiTaskAttentionRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 4))
+    >>> y = np.column_stack([X[:, 0] + X[:, 1], X[:, 2]])
+    >>> y[:50, 1] = np.nan
+    >>> model = MultiTaskAttentionRegressor(random_state=0, max_epochs=50).fit(X, y)
+    >>> model.predict(X).shape
+    (200, 2)
+    """
+
+    def __init__(
+        self,
+        attention: str = "cross",
+        *,
+        embedding_dim: int | str = "auto",
+        n_heads: int = 1,
+        n_layers: int = 1,
+        n_members: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        dropout: float = 0.0,
+        attention_sharpness: float = 0.7,
+        numeric_embedding: str = "piecewise",
+        n_bins: int = 48,
+        categorical_features: Any = "from_dtype",
+        optimizer: str | BuildOptimizer = "adamw",
+        learning_rate: float = 0.002,
+        weight_decay: float = 0.0001,
+        max_grad_norm: float | None = 1.0,
+        batch_size: int | str = "auto",
+        max_epochs: int = 200,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 12,
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.attention = attention
+        self.embedding_dim = embedding_dim
+        self.n_heads = n_heads
+        self.n_layers = n_layers
+        self.n_members = n_members
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.attention_sharpness = attention_sharpness
+        self.numeric_embedding = numeric_embedding
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_targets(self, table: Table, classes: Any) -> NumberEncoder:
+        return NumberEncoder().fit(table.labels, table.weight)
+
+    def _n_outputs(self) -> list[int]:
+        return [1] * len(self.task_names_)
+
+    def _task_loss(self) -> TaskLoss:
+        return TaskLoss(task_squared_error, ensemble_mean)
+
+    def _row_weight(
+        self, targets: EncodedTargets, weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return weight
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MultiTaskAttentionRegressor:
+        """Pass once over some more rows.
+
+        The first call learns how features become codes and how labels are standardised; later
+        calls keep that.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._partial_fit(X, y, None, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the expected number of each row and task.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``. Categories unseen in training are read as unknown.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers, of the shape that ``fit`` was given.
+        """
+        outputs = self._ensemble_outputs(X)[..., 0]
+        numbers = self._target_encoder.inverse_transform(outputs)
+        return numbers[:, 0] if self._one_dimensional else numbers
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        r"""Return the mean over tasks of :math:`R^2` on observed labels.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers; missing ones do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        r2 : float
+            1 at the best; NaN if no task has two observed labels.
+        """
+        return multi_task_r2_score(y, self.predict(X), sample_weight=sample_weight)
+
+
+def _is_list_of_classes(classes: Any) -> bool:
+    """Whether ``classes`` holds one array per task rather than the classes of a single one."""
+    return isinstance(classes, (list, tuple)) and all(
+        np.ndim(own) == 1 and not isinstance(own, str) for own in classes
+    )
+
+
+def _side_by_side(labels: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return (n_rows, n_tasks), of objects if the tasks' labels differ in kind."""
+    kinds = {own.dtype.kind for own in labels}
+    if len(kinds) == 1 or kinds <= set("iufb") - {"b"}:
+        return np.column_stack(labels)
+    table = np.empty((len(labels[0]), len(labels)), dtype=object)
+    for task, own in enumerate(labels):
+        table[:, task] = own
+    return table

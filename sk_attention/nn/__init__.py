@@ -1,0 +1,1 @@
+"""Networks in plain torch: no scikit-learn, no skorch, no numpy."""

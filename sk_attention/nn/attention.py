@@ -1,0 +1,120 @@
+"""The attention maths, as plain functions of tensors.
+
+Shapes: B batch, H heads, Q queries, T tokens, D size of a head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# Up to this many tokens the plain softmax beats the fused kernel on a CPU
+# (benchmarks/speed/attention_kernels.py).
+PLAIN_TOKENS_ON_CPU = 128
+
+
+def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = None) -> Tensor:
+    r"""Return the weights with which each query reads the tokens.
+
+    .. math:: \alpha_{ij} = \mathrm{softmax}_j(q_i \cdot k_j / \sqrt{D})
+
+    Scaled dot-product attention [1]_, computed in float32 at least, whatever autocast says.
+
+    Parameters
+    ----------
+    query : Tensor of shape (..., Q, D)
+        One row per query; leading dimensions broadcast against those of ``key``.
+    key : Tensor of shape (..., T, D)
+        One row per token.
+    token_mask : Tensor of shape (..., T), dtype bool, default=None
+        True marks a real token; padding gets a weight of exactly 0. A row of padding alone gets
+        zeros throughout.
+
+    Returns
+    -------
+    weights : Tensor of shape (..., Q, T)
+        Not negative; each row sums to 1 over the real tokens.
+
+    References
+    ----------
+    .. [1] Vaswani et al., "Attention is all you need", NeurIPS 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_attention.nn.attention import attention_weights
+    >>> query, key = torch.tensor([[2.0]]), torch.tensor([[0.0], [0.0], [9.0]])
+    >>> attention_weights(query, key, torch.tensor([True, True, False]))
+    tensor([[0.5000, 0.5000, 0.0000]])
+    """
+    similarity = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+    if token_mask is None:
+        return torch.softmax(similarity, dim=-1)
+    real = token_mask.unsqueeze(-2)
+    weights = torch.softmax(similarity.masked_fill(~real, torch.finfo(similarity.dtype).min), -1)
+    return weights * real
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, token_mask: Tensor | None = None) -> Tensor:
+    r"""Return the weighted sums :math:`\sum_j \alpha_{ij} v_j` without keeping the weights.
+
+    Short token lists on a CPU take the plain product, everything else torch's fused kernel: the
+    same numbers, whichever is faster.
+
+    Parameters
+    ----------
+    query : Tensor of shape (B, H, Q, D)
+        Queries of each head.
+    key : Tensor of shape (B, H, T, D)
+        Keys of each head.
+    value : Tensor of shape (B, H, T, D)
+        Values of each head.
+    token_mask : Tensor of shape (B, T), dtype bool, default=None
+        True marks a real token.
+
+    Returns
+    -------
+    mixed : Tensor of shape (B, H, Q, D)
+        One weighted sum of the values per query.
+    """
+    if query.device.type == "cpu" and key.shape[-2] <= PLAIN_TOKENS_ON_CPU:
+        mask = None if token_mask is None else token_mask.unsqueeze(-2)
+        return attention_weights(query, key, mask).to(value.dtype) @ value
+    mask = None if token_mask is None else token_mask[:, None, None, :]
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+
+def split_heads(x: Tensor, n_heads: int) -> Tensor:
+    """Reshape (B, T, H x D) into (B, H, T, D).
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, T, H x D)
+        The heads side by side.
+    n_heads : int
+        H.
+
+    Returns
+    -------
+    heads : Tensor of shape (B, H, T, D)
+        A view of ``x``.
+    """
+    return x.unflatten(-1, (n_heads, -1)).transpose(-2, -3)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """Reshape (B, H, T, D) into (B, T, H x D): the inverse of `split_heads`.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, H, T, D)
+        One slab per head.
+
+    Returns
+    -------
+    merged : Tensor of shape (B, T, H x D)
+        The heads side by side.
+    """
+    return x.transpose(-2, -3).flatten(-2)

@@ -1,0 +1,5 @@
+"""What tokens learn from each other before the tasks read them: one kind of context per file."""
+
+from .self_attention import SelfAttentionEncoder
+
+__all__ = ["SelfAttentionEncoder"]

@@ -1,0 +1,96 @@
+"""Self attention across fields."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sk_attention.nn.attention import attend, merge_heads, split_heads
+from sk_attention.nn.layers import Dropout, linear
+
+
+class SelfAttentionBlock(nn.Module):
+    r"""One pre-norm Transformer block.
+
+    .. math:: h = x + W_o\,\mathrm{MHA}(\mathrm{LN}(x)), \qquad
+              y = h + W_2\,\mathrm{gelu}(W_1 \mathrm{LN}(h))
+
+    Multi-head self attention [1]_ with the normalisation before each step [2]_.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of a token, a multiple of ``n_heads``.
+    n_heads : int
+        Number of heads.
+    dropout : float
+        Share of the hidden units of the feed-forward step that is dropped in training.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    References
+    ----------
+    .. [1] Vaswani et al., "Attention is all you need", NeurIPS 2017.
+    .. [2] Xiong et al., "On layer normalization in the Transformer architecture", ICML 2020.
+    """
+
+    def __init__(
+        self, embedding_dim: int, n_heads: int, dropout: float, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.norm_attention = nn.LayerNorm(embedding_dim)
+        self.query_key_value = linear(embedding_dim, 3 * embedding_dim, generator)
+        self.out = linear(embedding_dim, embedding_dim, generator)
+        self.norm_hidden = nn.LayerNorm(embedding_dim)
+        self.expand = linear(embedding_dim, 2 * embedding_dim, generator)
+        self.contract = linear(2 * embedding_dim, embedding_dim, generator)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        """Return tokens of the same shape (B, T, D), each having seen the real others."""
+        query, key, value = (
+            split_heads(part, self.n_heads)
+            for part in self.query_key_value(self.norm_attention(tokens)).chunk(3, dim=-1)
+        )
+        tokens = tokens + self.out(merge_heads(attend(query, key, value, token_mask)))
+        hidden = self.dropout(F.gelu(self.expand(self.norm_hidden(tokens))))
+        return tokens + self.contract(hidden)
+
+
+class SelfAttentionEncoder(nn.Module):
+    """A stack of `SelfAttentionBlock`.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of a token, a multiple of ``n_heads``.
+    n_heads : int
+        Heads of each block.
+    n_layers : int
+        Number of blocks.
+    dropout : float
+        Dropout of each block.
+    generator : torch.Generator
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        n_heads: int,
+        n_layers: int,
+        dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            SelfAttentionBlock(embedding_dim, n_heads, dropout, generator) for _ in range(n_layers)
+        )
+
+    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        """Return tokens of the same shape (B, T, D), each having seen the real others."""
+        for block in self.blocks:
+            tokens = block(tokens, token_mask)
+        return tokens

@@ -1,0 +1,127 @@
+"""The network of the multi-task estimators: tokens -> context -> reading -> towers.
+
+Shapes: B batch, T tokens, D embedding_dim, K tasks, M members, C outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .encoders import SelfAttentionEncoder
+from .reading import Reading, TaskMixture
+from .tokens import Tokens
+from .towers import GatedTowers
+
+# Rows are evaluated so many at a time that what a layer writes stays near the processor.
+CELLS_AT_A_TIME = 2**21
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a `MultiTaskNetwork`; the words are those of the estimators' parameters."""
+
+    attention: str
+    embedding_dim: int
+    n_heads: int
+    n_layers: int
+    n_members: int
+    hidden_layer_sizes: tuple[int, ...]
+    dropout: float
+    sharpness: float
+
+
+class Read(NamedTuple):
+    """What the tasks read in a batch of rows."""
+
+    tokens: Tensor  # B T D
+    weights: Tensor  # B K T
+    representation: Tensor  # B K D
+
+
+class MultiTaskNetwork(nn.Module):
+    """Tokens, a context for their keys, one reading per task, and a tower on what it reads.
+
+    ``attention="cross"``: the keys are the tokens' own. ``"self"``: the keys have been through
+    self attention across fields, and one reading serves all tasks. ``"double"``: self attention
+    across fields, then each task's own reading.
+
+    Parameters
+    ----------
+    tokens : Tokens
+        Turns encoded rows into tokens.
+    n_tokens : int
+        T.
+    n_outputs : sequence of int
+        Outputs of each task.
+    sizes : Sizes
+        Everything else.
+    generator : torch.Generator
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        n_tokens: int,
+        n_outputs: Sequence[int],
+        sizes: Sizes,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.n_tasks = len(n_outputs)
+        self.tokens = tokens
+        self.encoder = (
+            None
+            if sizes.attention == "cross"
+            else SelfAttentionEncoder(
+                sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout, generator
+            )
+        )
+        n_queries = 1 if sizes.attention == "self" else self.n_tasks
+        self.reading = Reading(
+            n_queries, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
+        )
+        self.mixture = TaskMixture(self.n_tasks, sizes.embedding_dim)
+        self.towers = GatedTowers(
+            n_tokens,
+            sizes.embedding_dim,
+            sizes.n_members,
+            n_outputs,
+            sizes.hidden_layer_sizes,
+            sizes.dropout,
+            generator,
+        )
+
+    def read(self, inputs: Mapping[str, Tensor]) -> Read:
+        """Return what each task reads in encoded rows, without running the towers."""
+        tokens = self.tokens(inputs)
+        encoded = tokens if self.encoder is None else self.encoder(tokens)
+        weights, representation = self.reading(tokens, encoded)
+        return Read(
+            tokens,
+            weights.expand(-1, self.n_tasks, -1),
+            representation.expand(-1, self.n_tasks, -1),
+        )
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the outputs (B, K, M, C) of encoded rows, float32 at least."""
+        tokens, weights, representation = self.read(inputs)
+        outputs: Tensor = self.towers(tokens, weights, self.mixture(representation))
+        return outputs
+
+    def rows_at_a_time(self) -> int:
+        """Return how many rows to evaluate at once: fewer for wide networks.
+
+        Returns
+        -------
+        n_rows : int
+            From 16 to 4096.
+        """
+        n_members, _, n_inputs = self.towers.first.scale.shape
+        cells = self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
+        return min(max(CELLS_AT_A_TIME // cells, 16), 4096)

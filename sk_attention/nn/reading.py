@@ -1,0 +1,114 @@
+"""How tasks read the tokens of a row.
+
+Shapes: B batch, T tokens, D embedding_dim, K tasks, H heads.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .attention import attention_weights, split_heads
+from .layers import linear
+
+
+class Reading(nn.Module):
+    r"""Every task's own question to the tokens.
+
+    Each query :math:`q_i` meets the keys :math:`k_j`, made from what the encoder says of the
+    tokens, and reads the values :math:`v_j`, made from the tokens alone:
+
+    .. math:: \alpha_{ij} = \mathrm{softmax}_j(q_i \cdot k_j / \sqrt{D / H}), \qquad
+              z_i = \sum_j \alpha_{ij} v_j
+
+    Context never enters the values: whatever weighs in :math:`z_i` weighs by its token's
+    :math:`\alpha_{ij}`. With several heads each head reads its slice of the values with weights of
+    its own; the weights returned are their mean.
+
+    Parameters
+    ----------
+    n_queries : int
+        K, or 1 where all tasks share one reading.
+    embedding_dim : int
+        D, a multiple of ``n_heads``.
+    n_heads : int
+        H.
+    sharpness : float
+        Standard deviation of the initial queries: 0 starts with uniform attention.
+    generator : torch.Generator
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        n_queries: int,
+        embedding_dim: int,
+        n_heads: int,
+        sharpness: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query = nn.Parameter(torch.empty(n_queries, embedding_dim))
+        nn.init.normal_(self.query, std=sharpness, generator=generator)
+        self.norm = nn.LayerNorm(embedding_dim)
+        self.key = linear(embedding_dim, embedding_dim, generator)
+        self.value = linear(embedding_dim, embedding_dim, generator)
+
+    def forward(
+        self, tokens: Tensor, encoded: Tensor, token_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Read one batch of rows.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (B, T, D)
+            The tokens themselves: the values.
+        encoded : Tensor of shape (B, T, D)
+            The tokens after the encoder: the keys.
+        token_mask : Tensor of shape (B, T), dtype bool, default=None
+            True marks a real token.
+
+        Returns
+        -------
+        weights : Tensor of shape (B, K, T)
+            Attention weights of each query; rows sum to 1.
+        representation : Tensor of shape (B, K, D)
+            What each query read, z_i.
+        """
+        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
+        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
+        mask = None if token_mask is None else token_mask.unsqueeze(-2)
+        weights = attention_weights(query, key, mask)  # B H K T
+        value = split_heads(self.value(tokens), self.n_heads)  # B H T D/H
+        read = weights.to(value.dtype) @ value  # B H K D/H
+        return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
+
+
+class TaskMixture(nn.Module):
+    r"""What the tasks share: :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`, omega learned.
+
+    The normalisation makes omega identifiable: without it a task's weight could hide in the scale
+    of its representation.
+
+    Parameters
+    ----------
+    n_tasks : int
+        K.
+    embedding_dim : int
+        D.
+    """
+
+    def __init__(self, n_tasks: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.logit = nn.Parameter(torch.zeros(n_tasks))
+        self.norm = nn.LayerNorm(embedding_dim, elementwise_affine=False)
+
+    def task_weights(self) -> Tensor:
+        """Return omega (K,): not negative, sums to 1."""
+        return torch.softmax(self.logit, dim=0)
+
+    def forward(self, representation: Tensor) -> Tensor:
+        """Return z (B, D) of the tasks' representations (B, K, D)."""
+        normed = self.norm(representation)
+        return torch.einsum("k,bkd->bd", self.task_weights().to(normed.dtype), normed)

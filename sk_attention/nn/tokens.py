@@ -1,0 +1,176 @@
+"""Codes of fields -> tokens.
+
+Shapes: B batch, F fields of one kind, T tokens, D embedding_dim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+
+import torch
+from rtdl_num_embeddings import PeriodicEmbeddings
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .layers import uniform_
+
+_GLOBAL_GENERATOR = Lock()
+
+
+class PiecewiseTokens(nn.Module):
+    r"""Numbers as piecewise-linear functions, read from a table.
+
+    With the bins :math:`[e_t, e_{t+1})` of a field, a number in bin *b* at the fraction *f* of its
+    width becomes
+
+    .. math:: \text{token} = c + \sum_{t<b} w_t + f\, w_b + u\, x,
+
+    the piecewise-linear encoding of [1]_ followed by its linear layer, plus a slope *u* for the
+    number *x* itself. The sum over bins is taken once per batch and per bin, not per number: a
+    number costs one look-up and one multiplication. A missing number is a token of its own.
+
+    Parameters
+    ----------
+    edges : Tensor of shape (F, n_bins + 1)
+        Edges of the bins, not decreasing; fields with fewer bins repeat their last edge.
+    embedding_dim : int
+        D.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    References
+    ----------
+    .. [1] Gorishniy et al., "On embeddings for numerical features in tabular deep learning",
+       NeurIPS 2022.
+    """
+
+    edges: Tensor
+    offset: Tensor
+
+    def __init__(self, edges: Tensor, embedding_dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        n_fields, n_bins = edges.shape[0], edges.shape[1] - 1
+        self.register_buffer("edges", edges)
+        # row `offset + bin` of the flat table; bin n_bins is the missing number
+        offset = torch.arange(n_fields, dtype=torch.int32) * (n_bins + 1)
+        self.register_buffer("offset", offset, persistent=False)
+        self.weight = nn.Parameter(torch.empty(n_fields, n_bins, embedding_dim))
+        self.slope = nn.Parameter(torch.empty(n_fields, embedding_dim))
+        self.bias = nn.Parameter(torch.empty(n_fields, embedding_dim))
+        self.missing = nn.Parameter(torch.empty(n_fields, embedding_dim))
+        for parameter in self.parameters():
+            uniform_(parameter, n_bins + 2, generator)
+
+    def forward(self, bin: Tensor, fraction: Tensor) -> Tensor:
+        """Return tokens (B, F, D) of numbers given as ``bin`` and ``fraction``, each (B, F)."""
+        left, width = self.edges[:, :-1, None], self.edges.diff(dim=1).unsqueeze(-1)
+        slope = self.slope.unsqueeze(1)  # F 1 D
+        rise = self.weight + slope * width  # F n_bins D
+        start = self.bias.unsqueeze(1) + self.weight.cumsum(1) - self.weight + slope * left
+        table = torch.cat([start, rise], dim=-1)  # F n_bins 2D
+        missing = torch.cat([self.missing, torch.zeros_like(self.missing)], dim=-1)
+        table = torch.cat([table, missing.unsqueeze(1)], dim=1)  # F n_bins+1 2D
+        start, rise = F.embedding(bin + self.offset, table.flatten(0, 1)).chunk(2, dim=-1)
+        return torch.addcmul(start, fraction.unsqueeze(-1), rise)
+
+
+class PeriodicTokens(nn.Module):
+    r"""Numbers as learned waves: ``relu(W [cos(2 pi c x), sin(2 pi c x)] + b)``.
+
+    The periodic embedding "PLR" of [1]_, from the library ``rtdl_num_embeddings``. A missing
+    number is a token of its own.
+
+    Parameters
+    ----------
+    n_fields : int
+        F.
+    embedding_dim : int
+        D.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    References
+    ----------
+    .. [1] Gorishniy et al., "On embeddings for numerical features in tabular deep learning",
+       NeurIPS 2022.
+    """
+
+    def __init__(self, n_fields: int, embedding_dim: int, generator: torch.Generator) -> None:
+        super().__init__()
+        # the library draws from the global generator: lend it ours, and put the other back
+        seed = int(torch.randint(2**31, (), generator=generator))
+        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.waves = PeriodicEmbeddings(n_fields, embedding_dim, lite=False)
+        self.missing = nn.Parameter(torch.empty(n_fields, embedding_dim))
+        uniform_(self.missing, embedding_dim, generator)
+
+    def forward(self, value: Tensor, missing: Tensor) -> Tensor:
+        """Return tokens (B, F, D) of numbers ``value`` (B, F), where ``missing`` is False."""
+        tokens: Tensor = self.waves(value)
+        return torch.where(missing.unsqueeze(-1), self.missing.to(tokens.dtype), tokens)
+
+
+class CategoryTokens(nn.Module):
+    """Categories as learned vectors; code 0, a category unseen in training, is the zero vector.
+
+    Parameters
+    ----------
+    cardinalities : sequence of int
+        Number of codes per field, code 0 included.
+    embedding_dim : int
+        D.
+    generator : torch.Generator
+        Source of the initial vectors, normal with variance 1 / D.
+    """
+
+    offset: Tensor
+
+    def __init__(
+        self, cardinalities: Sequence[int], embedding_dim: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        sizes = torch.tensor(cardinalities, dtype=torch.int32)
+        offset = (sizes.cumsum(0) - sizes).to(torch.int32)
+        self.register_buffer("offset", offset, persistent=False)
+        self.embedding = nn.Parameter(torch.empty(int(sizes.sum()), embedding_dim))
+        nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
+        with torch.no_grad():
+            self.embedding[offset.long()] = 0.0
+
+    def forward(self, category: Tensor) -> Tensor:
+        """Return tokens (B, F, D) of the codes ``category`` (B, F)."""
+        return F.embedding(category + self.offset, self.embedding)
+
+
+class Tokens(nn.Module):
+    """All fields of a row as one list of tokens: numbers first, then categories.
+
+    Parameters
+    ----------
+    numbers : PiecewiseTokens, PeriodicTokens or None
+        Turns the inputs named by its ``forward`` into tokens.
+    categories : CategoryTokens or None
+        Turns the input ``category`` into tokens.
+    """
+
+    def __init__(
+        self,
+        numbers: PiecewiseTokens | PeriodicTokens | None,
+        categories: CategoryTokens | None,
+    ) -> None:
+        super().__init__()
+        self.numbers = numbers
+        self.categories = categories
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return tokens (B, T, D) of the encoded rows ``inputs``."""
+        parts = []
+        if isinstance(self.numbers, PiecewiseTokens):
+            parts.append(self.numbers(inputs["bin"], inputs["fraction"]))
+        elif self.numbers is not None:
+            parts.append(self.numbers(inputs["value"], inputs["missing"]))
+        if self.categories is not None:
+            parts.append(self.categories(inputs["category"]))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,0 +1,1 @@
+"""Training through skorch: the only room that imports it."""

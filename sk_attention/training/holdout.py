@@ -1,0 +1,71 @@
+"""Rows set aside to tell when training should stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def holdout_rows(
+    values: NDArray[Any],
+    observed: NDArray[np.bool_],
+    fraction: float,
+    seed: int,
+    stratify: bool,
+) -> NDArray[np.bool_]:
+    """Choose the rows to hold out, stratified by every task at once.
+
+    Labels are dealt with from the rarest to the most frequent, as in iterative stratification
+    [1]_: of the rows that carry a label and are not dealt with yet, the given fraction is held
+    out, less those of the label that are held out already. A label carried by one row stays in
+    training.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_tasks)
+        Class codes, or numbers where ``stratify`` is False.
+    observed : ndarray of shape (n_rows, n_tasks), dtype bool
+        Where there is a label.
+    fraction : float
+        Share of the rows to hold out, between 0 and 1.
+    seed : int
+        Seed of the choice.
+    stratify : bool
+        Whether to keep the classes' shares; else the choice is uniform.
+
+    Returns
+    -------
+    held_out : ndarray of shape (n_rows,), dtype bool
+        True for the rows held out.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data",
+       ECML PKDD 2011.
+    """
+    n_rows = len(values)
+    priority = np.random.default_rng(seed).permutation(n_rows)
+    held_out = np.zeros(n_rows, dtype=bool)
+    dealt = np.zeros(n_rows, dtype=bool)
+    for carries in _labels_by_rarity(values, observed) if stratify else []:
+        free = np.flatnonzero(carries & ~dealt)
+        wanted = round(fraction * carries.sum()) - int((carries & held_out).sum())
+        chosen = free[np.argsort(priority[free])][: max(wanted, 0)]
+        held_out[chosen] = True
+        dealt[free] = True
+    free = np.flatnonzero(~dealt)
+    wanted = round(fraction * len(free))
+    held_out[free[np.argsort(priority[free])][:wanted]] = True
+    return held_out
+
+
+def _labels_by_rarity(values: NDArray[Any], observed: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Return one mask of rows per class of each task, the rarest class first."""
+    masks = [
+        observed[:, task] & (values[:, task] == code)
+        for task in range(values.shape[1])
+        for code in np.unique(values[observed[:, task], task])
+    ]
+    return sorted(masks, key=np.count_nonzero)

@@ -1,0 +1,66 @@
+"""Optimisers, and which parameters weight decay spares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+Optimizer = torch.optim.Optimizer
+BuildOptimizer = Callable[..., Optimizer]
+
+# Parameters named so are spared by weight decay although they are matrices.
+_SPARED = ("tokens.", "query", "scale", "logit", "bias")
+
+
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the parameters into those that decay and those that do not.
+
+    Embeddings, queries, member scales, normalisations and biases are spared: shrinking them
+    towards zero means something else than simplicity.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A network.
+    weight_decay : float
+        Decay of the other parameters, the matrices between layers.
+
+    Returns
+    -------
+    groups : list of dict
+        Parameter groups as torch's optimisers take them.
+    """
+    decayed, spared = [], []
+    for name, parameter in module.named_parameters():
+        spare = parameter.ndim < 2 or any(word in name for word in _SPARED)
+        (spared if spare else decayed).append(parameter)
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+
+
+def resolve_optimizer(optimizer: str | BuildOptimizer) -> BuildOptimizer:
+    """Return what builds the optimiser from parameter groups and ``lr``.
+
+    Parameters
+    ----------
+    optimizer : {"adamw", "sgd"} or callable
+        "adamw": betas (0.9, 0.99), fused. "sgd": momentum 0.9. A class of torch's, or a partial of
+        one, is taken as it is.
+
+    Returns
+    -------
+    build : callable
+        ``build(groups, lr=...)`` returns a torch optimiser.
+    """
+    if optimizer == "adamw":
+        return partial(torch.optim.AdamW, betas=(0.9, 0.99), fused=True)
+    if optimizer == "sgd":
+        return partial(torch.optim.SGD, momentum=0.9, nesterov=True)
+    assert callable(optimizer)  # the estimators check the parameter
+    return optimizer

@@ -1,0 +1,73 @@
+"""Rules by the number of rows: batch size, passes, hold-out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+# Below this many rows a fit is one full batch without a hold-out, so that nothing in it depends on
+# how many rows carry the same information: a weight of 2 equals a row given twice.
+TINY_ROWS = 500
+
+# Fits of few rows pass over them more often than max_epochs, until this many steps are done.
+MIN_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a fit walks through its rows."""
+
+    batch_size: int
+    n_epochs: int
+
+
+def is_tiny(n_rows: int, batch_size: int | str) -> bool:
+    """Whether a fit is one full batch of few rows.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to train on.
+    batch_size : int or "auto"
+        The parameter.
+
+    Returns
+    -------
+    tiny : bool
+        True below 500 rows, unless a smaller batch size was asked for.
+    """
+    return n_rows < TINY_ROWS and (batch_size == "auto" or int(batch_size) >= n_rows)
+
+
+def plan(n_rows: int, batch_size: int | str, max_epochs: int | None) -> Plan:
+    """Return the batch size and the number of passes.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to train on.
+    batch_size : int or "auto"
+        "auto": all rows of a tiny fit; else the power of two next to n_rows / 32, from 64 to 256,
+        512 above 30,000 rows and 1024 above 100,000.
+    max_epochs : int or None
+        Passes over the rows, unless they make fewer than 100 steps; None means exactly one.
+
+    Returns
+    -------
+    plan : Plan
+        Batch size and passes.
+    """
+    if batch_size != "auto":
+        size = min(int(batch_size), n_rows)
+    elif n_rows < TINY_ROWS:
+        size = n_rows
+    elif n_rows > 100_000:
+        size = 1024
+    elif n_rows > 30_000:
+        size = 512
+    else:
+        size = min(max(2 ** round(log2(n_rows / 32)), 64), 256)
+    if max_epochs is None:
+        return Plan(size, 1)
+    steps = ceil(n_rows / size)
+    return Plan(size, max(max_epochs, ceil(MIN_STEPS / steps)))

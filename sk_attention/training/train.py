@@ -1,0 +1,125 @@
+"""Run a net over its rows until it should stop."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import EarlyStopping
+
+from sk_attention.data.batches import Rows
+from sk_attention.nn.layers import seed_dropout
+
+from .net import AttentionNet, StopTraining
+from .plan import Plan
+
+
+class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
+    """skorch's early stopping, at rest in passes without held-out rows."""
+
+    def on_epoch_end(self, net: AttentionNet, **kwargs: Any) -> None:
+        """Compare the held-out loss with the best so far."""
+        if "valid_loss" in net.history[-1]:
+            super().on_epoch_end(net, **kwargs)
+
+
+def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> list[Any]:
+    """Return what watches a training: copies of the user's callbacks, and early stopping.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        The user's: skorch callbacks, or pairs of a name and one.
+    patience : int or None
+        Passes without a better held-out loss before training stops, its best weights restored
+        from memory; None never stops.
+
+    Returns
+    -------
+    callbacks : list
+        For ``AttentionNet``.
+    """
+    own: list[Any] = copy.deepcopy(callbacks) or []
+    if patience is None:
+        return own
+    stopping = HeldOutStopping(
+        monitor="valid_loss", patience=patience, threshold=0.0, load_best=True, sink=_silent
+    )
+    return [*own, ("early_stopping", stopping)]
+
+
+def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed: int) -> None:
+    """Train ``net``, in place; whatever ends the training, the best weights so far are restored.
+
+    Parameters
+    ----------
+    net : AttentionNet
+        An initialised net.
+    rows : Rows
+        Rows to train on.
+    held_out : Rows or None
+        Rows to score after each pass.
+    walk : Plan
+        Batch size, and passes over the rows at the most.
+    seed : int
+        Seed of the order of the rows and of dropout.
+
+    Raises
+    ------
+    Exception
+        Whatever a callback raises, or ValueError if the loss is no longer finite; the net then
+        has its earlier weights and history again.
+    KeyboardInterrupt
+        If the user interrupts.
+    """
+    if not hasattr(net, "optimizer_"):  # not pickled: the moments restart
+        net.initialize_optimizer()
+    weights, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
+    seed_dropout(net.module_, torch.Generator(net.device).manual_seed(seed))
+    net.notify("on_train_begin", X=rows, y=None)
+    try:
+        net.fit_loop((rows, held_out), epochs=walk.n_epochs)
+    except StopTraining:
+        net.notify("on_train_end", X=rows, y=None)
+    except KeyboardInterrupt:
+        net.notify("on_train_end", X=rows, y=None)
+        raise
+    except Exception:
+        net.module_.load_state_dict(weights)
+        del net.history[n_passes:]
+        raise
+    else:
+        net.notify("on_train_end", X=rows, y=None)
+    finally:
+        seed_dropout(net.module_, None)
+        net.set_iteration(walk.batch_size, None)
+
+
+def _silent(text: str, verbose: int = 0) -> None:
+    """Swallow what skorch would print."""
+
+
+def history_values(net: AttentionNet, keys: Sequence[str]) -> NDArray[np.float64]:
+    """Return what the history recorded under ``keys``.
+
+    Parameters
+    ----------
+    net : AttentionNet
+        A trained net.
+    keys : sequence of str
+        Keys of skorch's history.
+
+    Returns
+    -------
+    values : ndarray of shape (n_epochs, n_keys)
+        A row for each pass that recorded them all.
+    """
+    rows: list[list[Any]] = [
+        [epoch[key] for key in keys] for epoch in net.history if all(key in epoch for key in keys)
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(keys))
