@@ -35,6 +35,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
     """Everything but what a label is: the subclasses in `multi_task` say that."""
 
     _parameter_constraints: dict[str, Any] = PARAMETER_CONSTRAINTS
+    _target_encoder: Any
 
     @abstractmethod
     def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder | NumberEncoder:

@@ -171,6 +171,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     """
 
     _parameter_constraints = CLASSIFIER_CONSTRAINTS
+    _target_encoder: ClassEncoder
 
     def __init__(
         self,
@@ -516,6 +517,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     >>> model.predict(X).shape
     (200, 2)
     """
+
+    _target_encoder: NumberEncoder
 
     def __init__(
         self,

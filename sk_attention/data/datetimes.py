@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,16 @@ Numbers = NDArray[np.float64]
 
 def _elapsed(time: NDArray[Any]) -> Numbers:
     """Return days since 1970."""
-    return (time - np.datetime64(0, "us")) / np.timedelta64(1, "D")
+    return _units(time - np.datetime64(0, "us"), "D")
 
 
 def _month(time: NDArray[Any]) -> Numbers:
     month = time.astype("datetime64[M]")
-    return (month - month.astype("datetime64[Y]")) / np.timedelta64(1, "M") + 1.0
+    return _units(month - month.astype("datetime64[Y]"), "M") + 1.0
 
 
 def _day(time: NDArray[Any]) -> Numbers:
-    return (time.astype("datetime64[D]") - time.astype("datetime64[M]")) / np.timedelta64(
-        1, "D"
-    ) + 1
+    return _units(time.astype("datetime64[D]") - time.astype("datetime64[M]"), "D") + 1.0
 
 
 def _weekday(time: NDArray[Any]) -> Numbers:
@@ -35,7 +33,12 @@ def _weekday(time: NDArray[Any]) -> Numbers:
 
 
 def _hour(time: NDArray[Any]) -> Numbers:
-    return (time - time.astype("datetime64[D]")) / np.timedelta64(1, "h")
+    return _units(time - time.astype("datetime64[D]"), "h")
+
+
+def _units(duration: NDArray[Any], unit: Literal["M", "D", "h"]) -> Numbers:
+    """Return durations as numbers of units, NaN for NaT."""
+    return np.asarray(duration / np.timedelta64(1, unit), dtype=np.float64)
 
 
 PARTS: dict[str, Callable[[NDArray[Any]], Numbers]] = {

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from sk_attention._random import draw_seed
+
 PRODUCT_COEFFICIENT = np.sqrt(0.5)  # products of columns: a third of the signal's variance
 
 
@@ -58,7 +60,7 @@ def make_planted_tasks(
     missing : float, default=0.0
         Share of every task's labels that are left out at random, at least 0 and less than 1; one
         label always stays.
-    random_state : int, RandomState, Generator or None, default=None
+    random_state : int, RandomState or None, default=None
         Where the random numbers come from. An integer gives the same data in every call.
 
     Returns
@@ -90,9 +92,7 @@ def make_planted_tasks(
     """
     _check_sizes(n_samples, n_features, n_tasks, n_relevant)
     _check_options(correlation, noise, task, missing)
-    if isinstance(random_state, np.random.RandomState):
-        random_state = random_state.randint(2**31)
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(draw_seed(random_state))
     columns = _draw_columns(rng, n_features, n_tasks, n_relevant)
     data = _draw_data(rng, n_samples, n_features, columns, correlation)
     signal = np.column_stack([_signal(rng, data[:, a]) for a in columns])

@@ -25,7 +25,7 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
     layer : nn.Linear
         The initialised layer, float32 on the CPU.
     """
-    layer = torch.nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias)
+    layer: nn.Linear = torch.nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias)
     uniform_(layer.weight, n_in, generator)
     if bias:
         nn.init.zeros_(layer.bias)

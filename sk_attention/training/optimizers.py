@@ -34,7 +34,8 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     groups : list of dict
         Parameter groups as torch's optimisers take them.
     """
-    decayed, spared = [], []
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         spare = parameter.ndim < 2 or any(word in name for word in _SPARED)
         (spared if spare else decayed).append(parameter)

@@ -43,7 +43,7 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
     callbacks : list
         For ``AttentionNet``.
     """
-    own: list[Any] = copy.deepcopy(callbacks) or []
+    own: list[Any] = copy.deepcopy(callbacks or [])
     if patience is None:
         return own
     stopping = HeldOutStopping(

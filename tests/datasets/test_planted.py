@@ -123,12 +123,11 @@ def test_random_state_decides_alone():
     assert (make_planted_tasks(20, random_state=8).data != first.data).all()
     assert (make_planted_tasks(20).data != make_planted_tasks(20).data).all()
     assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    for kind in (np.random.RandomState, np.random.default_rng):
-        one, other = (make_planted_tasks(20, random_state=kind(7)) for _ in range(2))
-        assert_array_equal(one.data, other.data)
-        state = kind(7)
-        one, other = (make_planted_tasks(20, random_state=state) for _ in range(2))
-        assert (one.data != other.data).all()
+    one, other = (make_planted_tasks(20, random_state=np.random.RandomState(7)) for _ in range(2))
+    assert_array_equal(one.data, other.data)
+    state = np.random.RandomState(7)
+    one, other = (make_planted_tasks(20, random_state=state) for _ in range(2))
+    assert (one.data != other.data).all()
 
 
 @threadpool_limits.wrap(1)

@@ -56,7 +56,8 @@ class SelfAttentionBlock(nn.Module):
         )
         tokens = tokens + self.out(merge_heads(attend(query, key, value, token_mask)))
         hidden = self.dropout(F.gelu(self.expand(self.norm_hidden(tokens))))
-        return tokens + self.contract(hidden)
+        out: Tensor = tokens + self.contract(hidden)
+        return out
 
 
 class SelfAttentionEncoder(nn.Module):

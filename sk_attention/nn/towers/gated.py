@@ -7,6 +7,7 @@ H hidden units, C outputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +62,7 @@ class GatedTowers(nn.Module):
         n_inputs = n_tokens * embedding_dim + embedding_dim
         self.first = MemberInput(n_members, n_inputs, hidden_layer_sizes[0], generator)
         self.hidden = nn.ModuleList(
-            linear(n_in, n_out, generator)
-            for n_in, n_out in zip(hidden_layer_sizes, hidden_layer_sizes[1:], strict=False)
+            linear(n_in, n_out, generator) for n_in, n_out in pairwise(hidden_layer_sizes)
         )
         self.dropout = Dropout(dropout)
         self.last = MemberOutput(n_members, hidden_layer_sizes[-1], n_outputs, generator)

@@ -47,7 +47,8 @@ class MemberInput(nn.Module):
         """Return (B, K, M, H) of the inputs ``x`` (B, K, E)."""
         n_members, n_hidden = self.scale.shape[0], self.weight.shape[0]
         weight = (self.scale * self.weight).flatten(0, 1)  # MH E
-        return F.linear(x, weight, self.bias.repeat(n_members)).unflatten(-1, (-1, n_hidden))
+        hidden: Tensor = F.linear(x, weight, self.bias.repeat(n_members))
+        return hidden.view(*hidden.shape[:-1], n_members, n_hidden)
 
 
 class MemberOutput(nn.Module):
