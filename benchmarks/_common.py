@@ -137,7 +137,9 @@ def timed(function: Callable[[], Any], device: Any = "cpu") -> float:
     return time.perf_counter() - start
 
 
-def seconds_per_call(function: Callable[[], Any], device: Any = "cpu", least: float = 0.02) -> float:
+def seconds_per_call(
+    function: Callable[[], Any], device: Any = "cpu", least: float = 0.02
+) -> float:
     """Return seconds per call, over as many calls as take ``least`` seconds."""
     once = timed(function, device)
     n_calls = max(1, round(least / max(once, 1e-9)))

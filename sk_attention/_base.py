@@ -249,7 +249,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         self.n_iter_ = len(net.history)
         self.loss_curve_ = history_values(net, ["train_loss"])[:, 0].tolist()
         keys = [f"valid_loss_{name}" for name in net.task_names] or ["valid_loss"]
-        scores = -history_values(net, keys)
+        scores = 1.0 - history_values(net, keys)
         self.validation_scores_ = scores if len(scores) else None
         rows = Rows(self._tensors({**codes, "weight": weight.astype(self._float_type)}))
         self.attention_weights_ = self._by_feature(net.mean_attention(rows))
@@ -259,7 +259,8 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
 
     def _rows(self, codes: Codes, targets: EncodedTargets, row_weight: NDArray[np.float64]) -> Rows:
         """Put encoded rows on the device, with the weight of each label."""
-        weight = label_weights(targets.observed, row_weight).astype(self._float_type)
+        null_loss = self._target_encoder.null_loss_
+        weight = label_weights(targets.observed, row_weight, null_loss).astype(self._float_type)
         values = targets.values
         if values.dtype.kind == "f":
             values = values.astype(self._float_type)

@@ -43,8 +43,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     weights :math:`\alpha_{ij}`, giving :math:`z_i = \sum_j \alpha_{ij} v_j`; what the tasks share
     is :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`. The tower of a task, a parameter-efficient
     ensemble of MLPs [1]_, takes the tokens scaled by that task's attention, beside *z*. The loss is
-    the mean over tasks of the mean cross entropy over observed labels: a label may be missing for
-    any row and task.
+    the mean over tasks of the cross entropy over observed labels, each task's as a share of what
+    it is without looking at the features: a label may be missing for any row and task.
 
     Parameters
     ----------
@@ -144,7 +144,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
-        Held-out score of each pass and task: the negative log loss; None without held-out rows.
+        Held-out score of each pass and task, 1 at the best: the share by which the log loss falls
+        below that of predicting the shares of the classes;
+        None without held-out rows.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the network.
 
@@ -237,7 +239,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.verbose = verbose
 
     def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder:
-        encoder = ClassEncoder(self.missing_label).fit(table.labels, classes)
+        encoder = ClassEncoder(self.missing_label).fit(table.labels, table.weight, classes)
         one = self._one_dimensional
         self.classes_ = encoder.classes_[0] if one else encoder.classes_
         return encoder
@@ -496,8 +498,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
-        Held-out score of each pass and task: the negative squared error of the
-        standardised numbers; None without held-out rows.
+        Held-out score of each pass and task, 1 at the best: :math:`R^2`;
+        None without held-out rows.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the network.
 

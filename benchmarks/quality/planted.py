@@ -20,7 +20,9 @@ from sk_attention.datasets import make_planted_tasks
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--attention", default=None, help="cross, self or double; default's default")
+    parser.add_argument(
+        "--attention", default=None, help="cross, self or double; default's default"
+    )
     parser.add_argument("--sharpness", type=float, default=None)
     args = parser.parse_args()
     options = {} if args.attention is None else {"attention": args.attention}
@@ -43,7 +45,9 @@ def main():
             for task in range(len(weights))
         ]
         mass = (weights * data.relevant).sum(axis=1)
-        ours = [roc_auc_score(y_test[:, k], p[:, 1]) for k, p in enumerate(model.predict_proba(X_test))]
+        ours = [
+            roc_auc_score(y_test[:, k], p[:, 1]) for k, p in enumerate(model.predict_proba(X_test))
+        ]
         peer = [
             roc_auc_score(
                 y_test[:, k],

@@ -72,7 +72,7 @@ def fit_boosting(X, y, seed, options):
     models = []
     for task in y:
         seen = y[task].notna().to_numpy()
-        labels = y[task][seen].to_numpy(dtype=np.int64)
+        labels = np.asarray(y[task][seen].tolist())
         model = HistGradientBoostingClassifier(random_state=seed)
         models.append(model.fit(take(X, np.flatnonzero(seen)), labels))
     return lambda rows: [m.predict_proba(rows) for m in models], [m.classes_ for m in models]
@@ -105,16 +105,24 @@ def main():
                 auc = multi_task_roc_auc_score(truth, probabilities, classes=classes, average=None)
                 loss = multi_task_log_loss(truth, probabilities, classes=classes, average=None)
                 records += [
-                    dict(set=name, seed=seed, model=label, task=t, auc=a, log_loss=q, seconds=seconds)
+                    dict(
+                        set=name, seed=seed, model=label, task=t, auc=a, log_loss=q, seconds=seconds
+                    )
                     for t, a, q in zip(y.columns, auc, loss, strict=True)
                 ]
     table = pd.DataFrame(records)
     if args.out:
         table.to_csv(args.out, index=False, quoting=csv.QUOTE_MINIMAL)
-    by_task = table.pivot_table(index=["set", "task"], columns="model", values=["auc", "log_loss"], sort=False)
+    by_task = table.pivot_table(
+        index=["set", "task"], columns="model", values=["auc", "log_loss"], sort=False
+    )
     print(by_task.round(4).to_string())
-    per_set = table.groupby(["set", "seed", "model"])[["auc", "log_loss", "seconds"]].mean().reset_index()
-    summary = per_set.pivot_table(index="set", columns="model", values=["auc", "log_loss", "seconds"])
+    per_set = (
+        table.groupby(["set", "seed", "model"])[["auc", "log_loss", "seconds"]].mean().reset_index()
+    )
+    summary = per_set.pivot_table(
+        index="set", columns="model", values=["auc", "log_loss", "seconds"]
+    )
     print()
     print(summary.round(4).to_string())
 

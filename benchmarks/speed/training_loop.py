@@ -189,6 +189,7 @@ def main() -> None:
     set_threads(chosen.threads)
     X, y = random_table(chosen.rows, chosen.columns, chosen.tasks, chosen.seed)
 
+    classes: Any = [np.arange(2)] * chosen.tasks if chosen.tasks > 1 else np.arange(2)
     keep = KeepRows()
     model = MultiTaskAttentionClassifier(
         chosen.attention,
@@ -197,7 +198,7 @@ def main() -> None:
         device=chosen.device,
         callbacks=[keep],
         random_state=chosen.seed,
-    ).partial_fit(X, y)
+    ).partial_fit(X, y, classes=classes)
     net, bf16 = model.net_, chosen.precision == "bf16"
     bare = BareLoop(net, keep.rows, bf16)
     chosen.batch_size = net.batch_size

@@ -37,10 +37,15 @@ class CategoryEncoder:
         -------
         self : CategoryEncoder
             The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If a value cannot be a category.
         """
         self.codes_ = []
         for column in columns:
-            ordered = sorted(set(column.as_objects()), key=_sort_key)
+            ordered = sorted(set(_hashable_objects(column)), key=_sort_key)
             self.codes_.append({value: code for code, value in enumerate(ordered, start=1)})
         return self
 
@@ -59,7 +64,7 @@ class CategoryEncoder:
         """
         out = np.empty((len(columns[0].values), len(columns)), dtype=np.int32)
         for position, (column, codes) in enumerate(zip(columns, self.codes_, strict=True)):
-            out[:, position] = [codes.get(value, 0) for value in column.as_objects()]
+            out[:, position] = [codes.get(value, 0) for value in _hashable_objects(column)]
         return out
 
     @property
@@ -68,10 +73,22 @@ class CategoryEncoder:
         return [len(codes) + 1 for codes in self.codes_]
 
 
+def _hashable_objects(column: Column) -> list[Any]:
+    values = column.as_objects()
+    unhashable = {kind for kind in set(map(type, values)) if kind.__hash__ is None}
+    if unhashable:
+        culprit = next(value for value in values if type(value) in unhashable)
+        raise ValueError(
+            f"Feature {column.name!r} is read as categories, found {culprit!r}: a category must be "
+            "a hashable value, such as a string or a number."
+        )
+    return values
+
+
 def _sort_key(value: Any) -> tuple[str, Any]:
     """Order values of one type by themselves, and types by name; missing first."""
     if value is None:
         return ("", 0)
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
         return ("number", value)
     return (type(value).__name__, value if isinstance(value, str) else repr(value))

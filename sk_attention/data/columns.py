@@ -69,17 +69,19 @@ class Column:
         Raises
         ------
         ValueError
-            If the column holds no datetimes.
+            If the column holds something else.
         """
         if self.kind != "datetime":
+            if not any(value is not None for value in self.as_objects()):
+                return np.full(len(self.values), "NaT", dtype="datetime64[us]")
             raise ValueError(
                 f"Feature {self.name!r} held datetimes in fit, found dtype {self.values.dtype}."
             )
         if isinstance(self.values, np.ndarray):
             return self.values.astype("datetime64[us]")
         series = self.values
-        if series.dtype != nw.Date:
-            series = series.dt.replace_time_zone(None)
+        is_date = series.dtype == nw.Date
+        series = series.cast(nw.Datetime("us")) if is_date else series.dt.replace_time_zone(None)
         return np.asarray(series.to_numpy()).astype("datetime64[us]")
 
 
@@ -193,6 +195,8 @@ def _object_kind(values: list[Any]) -> Kind:
 
 
 def _array_as_numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    if values.dtype == object:
+        values = np.where(is_missing(values), np.nan, values)
     try:
         return values.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
@@ -205,11 +209,11 @@ def _series_as_numbers(series: nw.Series[Any], name: str) -> NDArray[np.float64]
     if series.dtype == nw.Duration:
         series = series.dt.total_microseconds() / 86_400e6  # days
     if series.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Datetime, nw.Date):
+        if series.is_null().all():
+            return np.full(len(series), np.nan)
         raise _not_numbers(name, series.to_list())
     if series.dtype == nw.Object:
-        objects = _object_array(series.to_list())
-        objects[is_missing(objects)] = np.nan
-        return _array_as_numbers(objects, name)
+        return _array_as_numbers(_object_array(series.to_list()), name)
     if series.dtype == nw.Boolean or not series.dtype.is_float():
         series = series.cast(nw.Float64)
     return np.asarray(series.to_numpy(), dtype=np.float64)
@@ -217,7 +221,8 @@ def _series_as_numbers(series: nw.Series[Any], name: str) -> NDArray[np.float64]
 
 def _not_numbers(name: str, values: list[Any]) -> ValueError:
     array = _object_array(values)
-    culprit = next(value for value in array[~is_missing(array)] if not _is_number(value))
+    present = array[~is_missing(array)]
+    culprit = next((value for value in present if not _is_number(value)), present[0])
     return ValueError(
         f"Feature {name!r} is read as numbers, found {culprit!r}. Name it in categorical_features, "
         "or give it a string or category dtype before fit, to have it read as categories."

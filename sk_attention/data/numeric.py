@@ -17,6 +17,9 @@ Numbers = NDArray[np.float64]
 
 N_KNOTS = 256
 
+# Ranks keep clear of 0 and 1, where the normal score is infinite.
+MIN_RANK = 1e-15
+
 
 class NormalScoreEncoder:
     r"""Numbers as the normal scores of their ranks.
@@ -220,7 +223,7 @@ def normal_scores(numbers: Numbers, weight: Numbers) -> tuple[Numbers, Numbers]:
     knots, position = np.unique(numbers[present], return_inverse=True)
     share = np.bincount(position, weights=weight[present])
     until = np.cumsum(share)
-    rank = (until - share / 2.0) / until[-1]
+    rank = ((until - share / 2.0) / until[-1]).clip(MIN_RANK, 1.0 - MIN_RANK)
     if len(knots) > N_KNOTS:
         chosen = np.unique(until.searchsorted(np.linspace(0.0, until[-1], N_KNOTS)))
         chosen = np.minimum(chosen, len(knots) - 1)

@@ -56,20 +56,30 @@ class ClassEncoder:
     ----------
     classes_ : list of ndarray
         Sorted classes of each task.
+    null_loss_ : ndarray of shape (n_tasks,)
+        Cross entropy of each task if every row gets the weighted shares of its classes.
     """
 
     classes_: list[NDArray[Any]]
+    null_loss_: NDArray[np.float64]
 
     def __init__(self, missing_label: Any = None) -> None:
         self.missing_label = missing_label
 
-    def fit(self, labels: LabelColumns, classes: Sequence[Any] | None = None) -> ClassEncoder:
+    def fit(
+        self,
+        labels: LabelColumns,
+        weight: NDArray[np.float64],
+        classes: Sequence[Any] | None = None,
+    ) -> ClassEncoder:
         """Collect the classes of each task.
 
         Parameters
         ----------
         labels : LabelColumns
             The labels.
+        weight : ndarray of shape (n_rows,)
+            Row weights, positive.
         classes : sequence of array-like, default=None
             Classes of each task; None takes those observed.
 
@@ -81,19 +91,31 @@ class ClassEncoder:
         Raises
         ------
         ValueError
-            If a task has no label at all, or labels that are no classes.
+            If a task has no label at all, labels that are no classes, or none in ``classes``.
         """
-        if classes is not None:
+        if classes is None:
+            self.classes_ = [
+                self._observed_classes(name, column)
+                for name, column in zip(labels.names, labels.columns, strict=True)
+            ]
+        else:
             self.classes_ = [np.unique(np.asarray(own)) for own in classes]
-            return self
-        self.classes_ = []
-        for name, column in zip(labels.names, labels.columns, strict=True):
-            observed = self._observed(column)[0]
-            if not len(observed):
-                raise ValueError(all_missing(name))
-            check_classification_targets(observed)
-            self.classes_.append(np.unique(observed))
+            check_n_tasks("classes", len(self.classes_), labels.n_tasks)
+        targets = self.transform(labels)
+        self.null_loss_ = np.array(
+            [
+                _entropy(targets.values[seen, task], weight[seen])
+                for task, seen in enumerate(targets.observed.T)
+            ]
+        )
         return self
+
+    def _observed_classes(self, name: str, column: NDArray[Any]) -> NDArray[Any]:
+        observed = self._observed(column)[0]
+        if not len(observed):
+            raise ValueError(all_missing(name))
+        check_classification_targets(observed)
+        return np.unique(observed)
 
     def transform(self, labels: LabelColumns) -> EncodedTargets:
         """Return class codes.
@@ -157,10 +179,13 @@ class NumberEncoder:
         Weighted mean of the observed numbers.
     scale_ : ndarray of shape (n_tasks,)
         Their weighted standard deviation, 1 where they do not vary.
+    null_loss_ : ndarray of shape (n_tasks,)
+        Squared error of each task if every row gets the mean: 1 after standardisation.
     """
 
     mean_: NDArray[np.float64]
     scale_: NDArray[np.float64]
+    null_loss_: NDArray[np.float64]
 
     def fit(self, labels: LabelColumns, weight: NDArray[np.float64]) -> NumberEncoder:
         """Learn mean and scale of each task.
@@ -193,6 +218,7 @@ class NumberEncoder:
             means.append(mean)
             scales.append(np.sqrt(variance) if varies else 1.0)
         self.mean_, self.scale_ = np.array(means), np.array(scales)
+        self.null_loss_ = np.ones(labels.n_tasks)
         return self
 
     def transform(self, labels: LabelColumns) -> EncodedTargets:
@@ -236,14 +262,16 @@ class NumberEncoder:
 
 
 def label_weights(
-    observed: NDArray[np.bool_], row_weight: NDArray[np.float64]
+    observed: NDArray[np.bool_], row_weight: NDArray[np.float64], null_loss: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     r"""Return the weight of every label, scaled so that tasks count alike.
 
-    .. math:: W_{bi} = w_b\,[b \text{ observed for } i] \cdot
-              n / \textstyle\sum_c w_c\,[c \text{ observed for } i]
+    .. math:: W_{bi} = \frac{w_b\,[b \text{ observed for } i]}{L^0_i} \cdot
+              \frac{n}{\sum_c w_c\,[c \text{ observed for } i]}
 
-    Each task's weights have the mean 1 over the rows, however many of its labels are missing.
+    A task's loss is then the share of its null loss :math:`L^0_i`, the loss without looking at the
+    features: 1 where nothing is learned, however rare a class is and however many labels are
+    missing.
 
     Parameters
     ----------
@@ -251,6 +279,8 @@ def label_weights(
         Where there is a label.
     row_weight : ndarray of shape (n_rows,) or (n_rows, n_tasks)
         Sample weights, multiplied by class weights if there are any.
+    null_loss : ndarray of shape (n_tasks,)
+        Null loss of each task, positive.
 
     Returns
     -------
@@ -258,7 +288,7 @@ def label_weights(
         W; zeros for a task without labels.
     """
     weight = observed * (row_weight if row_weight.ndim == 2 else row_weight[:, None])
-    total = weight.sum(axis=0)
+    total = weight.sum(axis=0) * null_loss
     scaled: NDArray[np.float64] = weight * (len(weight) / np.where(total > 0, total, 1.0))
     return scaled
 
@@ -293,10 +323,7 @@ def class_weight_factors(
         If a list has another length than there are tasks, or a dictionary names no class.
     """
     per_task = class_weight if isinstance(class_weight, list) else [class_weight] * len(classes)
-    if len(per_task) != len(classes):
-        raise ValueError(
-            f"class_weight must have one entry per task, {len(classes)}; got {len(per_task)}."
-        )
+    check_n_tasks("class_weight", len(per_task), len(classes))
     factors = np.ones(targets.values.shape)
     for task, (own, task_classes) in enumerate(zip(per_task, classes, strict=True)):
         if own is None:
@@ -315,6 +342,35 @@ def _balanced(codes: NDArray[Any], weight: NDArray[np.float64], n_classes: int) 
     """Return n / (n_classes x class total), in weights instead of rows."""
     total = np.bincount(codes, weights=weight, minlength=n_classes)
     return total.sum() / (n_classes * np.where(total > 0, total, 1.0))
+
+
+def check_n_tasks(parameter: str, n_given: int, n_tasks: int) -> None:
+    """Refuse a list that has not one entry per task.
+
+    Parameters
+    ----------
+    parameter : str
+        What was given.
+    n_given : int
+        Its length.
+    n_tasks : int
+        The length it must have.
+
+    Raises
+    ------
+    ValueError
+        If the two differ.
+    """
+    if n_given != n_tasks:
+        raise ValueError(f"{parameter} must have one entry per task, {n_tasks}; got {n_given}.")
+
+
+def _entropy(codes: NDArray[Any], weight: NDArray[np.float64]) -> float:
+    """Return the entropy of the weighted classes in nats; 1 if there is only one."""
+    total = np.bincount(codes, weights=weight)
+    share = total[total > 0] / max(total.sum(), 1e-300)
+    entropy = -float(np.sum(share * np.log(share)))
+    return entropy if entropy > 0.0 else 1.0
 
 
 def all_missing(name: str) -> str:

@@ -101,7 +101,7 @@ class PeriodicTokens(nn.Module):
         # the library draws from the global generator: lend it ours, and put the other back
         seed = int(torch.randint(2**31, (), generator=generator))
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed reseeds GPUs too
             self.waves = PeriodicEmbeddings(n_fields, embedding_dim, lite=False)
         self.missing = nn.Parameter(torch.empty(n_fields, embedding_dim))
         uniform_(self.missing, embedding_dim, generator)

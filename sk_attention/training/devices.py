@@ -38,6 +38,10 @@ def resolve_device(device: str | torch.device) -> torch.device:
     try:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
+    except TypeError as error:
+        raise ValueError(
+            f"device must be a str or a torch.device, got {type(device).__name__}."
+        ) from error
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).split("\n")[0].rstrip(".")
         raise ValueError(f"device={str(device)!r} cannot be used: {reason}.") from error

@@ -19,7 +19,7 @@ def holdout_rows(
 
     Labels are dealt with from the rarest to the most frequent, as in iterative stratification
     [1]_: of the rows that carry a label and are not dealt with yet, the given fraction is held
-    out, less those of the label that are held out already. A label carried by one row stays in
+    out, less those of the label that are held out already. One row of each label stays in
     training.
 
     Parameters
@@ -51,7 +51,9 @@ def holdout_rows(
     dealt = np.zeros(n_rows, dtype=bool)
     for carries in _labels_by_rarity(values, observed) if stratify else []:
         free = np.flatnonzero(carries & ~dealt)
-        wanted = round(fraction * carries.sum()) - int((carries & held_out).sum())
+        n_carriers = int(carries.sum())
+        wanted = min(round(fraction * n_carriers), n_carriers - 1)
+        wanted -= int((carries & held_out).sum())
         chosen = free[np.argsort(priority[free])][: max(wanted, 0)]
         held_out[chosen] = True
         dealt[free] = True

@@ -179,7 +179,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             self.notify("on_batch_end", batch=batch, training=training, **step)
         assert isinstance(total, Tensor)
         self.history.record(f"{prefix}_batch_count", len(iterator))
-        self.history.record(f"{prefix}_loss", total.mean().item())
+        self._record_loss(f"{prefix}_loss", total.mean().item())
         for name, loss in zip(self.task_names, total.tolist(), strict=False):
             self.history.record(f"{prefix}_loss_{name}", loss)
         if not math.isfinite(self.history[-1, f"{prefix}_loss"]):
@@ -188,6 +188,12 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
                 "over the rows. Try a smaller learning_rate, a max_grad_norm of 1.0, or "
                 "precision='float32'."
             )
+
+    def _record_loss(self, key: str, loss: float) -> None:
+        """Record a loss, and whether it is the best so far: skorch's Checkpoint asks for that."""
+        best = all(loss < epoch[key] for epoch in self.history if key in epoch)
+        self.history.record(key, loss)
+        self.history.record(f"{key}_best", best)
 
     def get_split_datasets(
         self, X: tuple[Rows, Rows | None], y: None = None, **fit_params: Any
@@ -225,7 +231,10 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         batches = Slices(rows, self.module_.rows_at_a_time())
         with torch.inference_mode(), self._autocast():
             parts = [function(inputs).cpu() for inputs, _ in batches]
-        out: NDArray[Any] = (parts[0] if len(parts) == 1 else torch.cat(parts)).numpy()
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+        if joined.dtype == torch.bfloat16:  # which NumPy does not have
+            joined = joined.float()
+        out: NDArray[Any] = joined.numpy()
         return out
 
     def ensemble_outputs(self, rows: Rows) -> NDArray[Any]:
@@ -263,9 +272,10 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         """
         self.module_.eval()
         total: Tensor | float = 0.0
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode():
             for inputs, _ in Slices(rows, self.module_.rows_at_a_time()):
-                weights = self.module_.read(inputs).weights
+                with self._autocast():
+                    weights = self.module_.read(inputs).weights
                 total = total + torch.einsum("bkt,b->kt", weights, inputs["weight"]).cpu().double()
         assert isinstance(total, Tensor)
         mean: NDArray[np.float64] = (total / total.sum(-1, keepdim=True)).numpy()

@@ -91,6 +91,7 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
         raise
     except Exception:
         net.module_.load_state_dict(weights)
+        net.initialize_optimizer()  # its moments may be NaN too
         del net.history[n_passes:]
         raise
     else:

@@ -1,0 +1,58 @@
+"""scikit-learn's own checks: none is expected to fail, and none is left out by us."""
+
+import os
+from unittest import SkipTest
+
+import pytest
+from scipy._lib import _array_api_override
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests._estimators import KINDS, over_kinds, small, variants
+
+# Checks of scikit-learn's own estimators that it does not hand to others.
+FURTHER_CHECKS = [
+    "check_dataframe_column_names_consistency",
+    "check_get_feature_names_out_error",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_inplace_ensure_writeable",
+    "check_param_validation",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+]
+
+
+def passes(estimator, check):
+    """Run a check; only one of its reasons to skip itself is ours too."""
+    try:
+        check(estimator)
+    except SkipTest as skip:
+        assert "decision_function" in str(skip), f"skipped: {skip}"
+        raise
+
+
+@parametrize_with_checks([kind() for kind in KINDS])
+def test_defaults_pass_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(list(variants()))
+def test_every_attention_passes_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@pytest.mark.parametrize("check", FURTHER_CHECKS)
+@over_kinds
+def test_checks_for_estimators_of_scikit_learn_pass(kind, check):
+    getattr(estimator_checks, check)(kind.__name__, small(kind))
+
+
+def test_array_api_check_runs():
+    """scikit-learn skips it unless SciPy was imported with this setting."""
+    assert os.environ.get("SCIPY_ARRAY_API") == "1"
+    assert _array_api_override.SCIPY_ARRAY_API
