@@ -4,7 +4,7 @@ import os
 from unittest import SkipTest
 
 import pytest
-from scipy._lib import _array_api_override
+from scipy._lib._array_api import SCIPY_ARRAY_API
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -55,4 +55,4 @@ def test_checks_for_estimators_of_scikit_learn_pass(kind, check):
 def test_array_api_check_runs():
     """scikit-learn skips it unless SciPy was imported with this setting."""
     assert os.environ.get("SCIPY_ARRAY_API") == "1"
-    assert _array_api_override.SCIPY_ARRAY_API
+    assert SCIPY_ARRAY_API

@@ -69,10 +69,9 @@ def main() -> None:
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(chosen.columns)])
     mixed = mixed_frame(X, chosen.seed)
     tables = {
-        "20 numbers": {"ndarray": X, "pandas": frame, "polars": pl.from_pandas(frame)},
+        f"{chosen.columns} numbers": {"ndarray": X, "pandas": frame, "polars": pl.from_pandas(frame)},
         "mixed": {"pandas": mixed, "polars": pl.from_pandas(mixed)},
     }
-    tables[f"{chosen.columns} numbers"] = tables.pop("20 numbers")
 
     records: list[Record] = []
     for table, containers in tables.items():

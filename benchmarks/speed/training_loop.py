@@ -167,14 +167,14 @@ class EncodingClock:
         return rows
 
 
-def encoding_cases(X: Any, n_bins: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+def encoding_cases(X: Any, n_bins: int) -> Iterator[tuple[str, Callable[[], float]]]:
     columns = array_columns(X)
     kinds = [column.kind for column in columns]
     weight = np.ones(len(X))
     encoder = TableEncoder(kinds, BinEncoder(n_bins)).fit(columns, weight)
     fresh = TableEncoder(kinds, BinEncoder(n_bins))
-    yield "learn the codes", lambda: fresh.fit(columns, weight)
-    yield "transform", lambda: encoder.transform(columns, np.float32)
+    yield "learn the codes", lambda: timed(lambda: fresh.fit(columns, weight))
+    yield "transform", lambda: timed(lambda: encoder.transform(columns, np.float32))
 
 
 def main() -> None:

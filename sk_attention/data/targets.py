@@ -114,8 +114,18 @@ class ClassEncoder:
         observed = self._observed(column)[0]
         if not len(observed):
             raise ValueError(all_missing(name))
+        if observed.dtype.kind == "f" and not np.isfinite(observed).all():
+            raise ValueError(_infinite(name))
+        try:
+            classes = np.unique(observed)
+        except TypeError as error:
+            types = sorted({type(label).__name__ for label in observed})
+            raise ValueError(
+                f"Task {name!r} of y mixes labels of types that cannot be sorted: "
+                f"{', '.join(types)}. Give all labels of a task one type."
+            ) from error
         check_classification_targets(observed)
-        return np.unique(observed)
+        return classes
 
     def transform(self, labels: LabelColumns) -> EncodedTargets:
         """Return class codes.
@@ -165,7 +175,8 @@ class ClassEncoder:
         """
         missing = is_missing(column, self.missing_label)
         observed = observed_labels(column, missing)
-        if missing.any() and observed.dtype.kind == "f" and (observed % 1 == 0).all():
+        floats = missing.any() and observed.dtype.kind == "f" and np.isfinite(observed).all()
+        if floats and (observed % 1 == 0).all():
             observed = observed.astype(np.int64)
         return observed, ~missing
 
@@ -396,11 +407,14 @@ def _positions(observed: NDArray[Any], classes: NDArray[Any], name: str) -> NDAr
     """Return where each label stands in the sorted ``classes``."""
     if not len(observed):
         return np.zeros(0, dtype=np.int64)
-    codes = np.searchsorted(classes, observed)
-    codes = np.minimum(codes, len(classes) - 1)
-    unknown = classes[codes] != observed
-    if np.any(unknown):
-        found = observed[np.argmax(unknown)]
+    try:
+        codes = np.minimum(np.searchsorted(classes, observed), len(classes) - 1)
+        unknown = np.asarray(classes[codes] != observed)
+    except TypeError:  # labels of another type than the classes
+        known = set(classes.tolist())
+        unknown = np.array([label not in known for label in observed.tolist()])
+    if unknown.any():
+        found = observed.tolist()[int(unknown.argmax())]
         raise ValueError(
             f"Task {name!r} of y has the label {found!r}, which is none of its classes "
             f"{classes.tolist()[:20]}."
@@ -416,7 +430,9 @@ def _numbers(name: str, column: NDArray[Any]) -> tuple[NDArray[np.float64], NDAr
     except (TypeError, ValueError) as error:
         raise ValueError(f"Task {name!r} of y must hold numbers: {error}.") from error
     if not np.isfinite(numbers).all():
-        raise ValueError(
-            f"Input y contains infinity or a value too large for dtype('float64') in task {name!r}."
-        )
+        raise ValueError(_infinite(name))
     return numbers, ~missing
+
+
+def _infinite(name: str) -> str:
+    return f"Input y contains infinity or a value too large for dtype('float64') in task {name!r}."
