@@ -140,9 +140,9 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         )
         kinds = field_kinds(table.columns, self.categorical_features)
         self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
-        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
         device = resolve_device(self.device)
         tiny = is_tiny(len(table), self.batch_size)
+        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed, tiny)
         precision = resolve_precision(self.precision, device, tiny)
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
@@ -357,6 +357,16 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         dim = self.net_.module_.reading.query.shape[1]
         names = [f"{task}_{d}" for task in self.task_names_ for d in range(dim)]
         return np.array(names, dtype=object)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the net to ``device``, or keep it on the CPU if this machine has none such."""
+        super().__setstate__(state)
+        if "net_" in vars(self):
+            try:
+                device = resolve_device(self.device)
+            except ValueError:
+                device = torch.device("cpu")
+            self.net_.move_to(device)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

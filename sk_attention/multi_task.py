@@ -62,7 +62,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Blocks of self attention, for ``attention="self"`` and ``"double"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
-        tasks or very many features.
+        tasks, very many features, or fewer than 500 rows.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Hidden units of each layer of the towers.
     dropout : float, default=0.0
@@ -90,7 +90,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
-    max_epochs : int, default=200
+    max_epochs : int, default=100
         Passes over the rows, at the most; small tables are passed over more often, until 100
         steps are done.
     early_stopping : bool or "auto", default="auto"
@@ -194,7 +194,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
-        max_epochs: int = 200,
+        max_epochs: int = 100,
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,
@@ -424,7 +424,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Blocks of self attention, for ``attention="self"`` and ``"double"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
-        tasks or very many features.
+        tasks, very many features, or fewer than 500 rows.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Hidden units of each layer of the towers.
     dropout : float, default=0.0
@@ -452,7 +452,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
-    max_epochs : int, default=200
+    max_epochs : int, default=100
         Passes over the rows, at the most; small tables are passed over more often, until 100
         steps are done.
     early_stopping : bool or "auto", default="auto"
@@ -541,7 +541,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
-        max_epochs: int = 200,
+        max_epochs: int = 100,
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,

@@ -35,14 +35,20 @@ def passes(estimator, check):
         raise
 
 
+@parametrize_with_checks(list(variants("cross")))
+def test_small_networks_pass_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@pytest.mark.slow
 @parametrize_with_checks([kind() for kind in KINDS])
 def test_defaults_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
 @pytest.mark.slow
-@parametrize_with_checks(list(variants()))
-def test_every_attention_passes_every_check(estimator, check):
+@parametrize_with_checks(list(variants("self", "double")))
+def test_other_kinds_of_attention_pass_every_check(estimator, check):
     passes(estimator, check)
 
 

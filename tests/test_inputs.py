@@ -15,6 +15,7 @@ from tests._estimators import (
     data_for,
     labels_for,
     numbers,
+    one_pass,
     outputs,
     over_kinds,
     regressor,
@@ -72,8 +73,8 @@ def mixed_labels(columns):
 def test_numbers_in_any_container_give_the_same_model(kind, convert):
     X = np.random.default_rng(0).integers(-4, 5, size=(40, 3))
     y = labels_for(kind, X)
-    expected = small(kind).fit(X, y)
-    model = small(kind).fit(convert(X), y)
+    expected = one_pass(small(kind), X, y)
+    model = one_pass(small(kind), convert(X), y)
     assert_array_equal(outputs(model, convert(X)), outputs(expected, X))
 
 
@@ -91,7 +92,8 @@ def test_read_only_memory_map_is_welcome(kind, tmp_path):
     dump((X, y), tmp_path / "data.joblib")
     X_map, y_map = load(tmp_path / "data.joblib", mmap_mode="r")
     assert not X_map.flags.writeable
-    assert_same_outputs(small(kind).fit(X_map, y_map), small(kind).fit(X, y), X_map)
+    model = small(kind).fit(X_map, y_map)
+    assert_same_outputs(model, small(kind).fit(X, y), X_map)
 
 
 def test_datetime_array_is_read_as_datetimes():
@@ -110,9 +112,9 @@ def test_numpy_pandas_and_polars_numbers_give_the_same_predictions(kind):
     X[::5, 1] = np.nan
     names = ["a", "b", "c", "d"]
     frames = [pd.DataFrame(X, columns=names), pl.DataFrame(X, schema=names)]
-    expected = small(kind).fit(X, y)
+    expected = one_pass(small(kind), X, y)
     for frame in frames:
-        model = small(kind).fit(frame, y)
+        model = one_pass(small(kind), frame, y)
         assert model.feature_names_in_.tolist() == names
         assert_array_equal(outputs(model, frame), outputs(expected, X))
 
@@ -146,14 +148,16 @@ def test_nullable_column_equals_floats_with_nan(dtype):
     nullable = pd.DataFrame({"a": pd.Series(values, dtype=dtype)})
     floats = pd.DataFrame({"a": pd.Series(values, dtype=float)})
     y = np.array([0, 1, 0, 0, 1, 0, 1, 1] * 5)
-    assert_same_outputs(classifier().fit(nullable, y), classifier().fit(floats, y), nullable)
+    assert_same_outputs(
+        one_pass(classifier(), nullable, y), one_pass(classifier(), floats, y), nullable
+    )
 
 
 def test_object_column_of_numbers_is_read_as_numbers():
     X = pd.DataFrame({"a": np.array([1.5, None, 2, 3] * 8, dtype=object)})
     floats = X.astype(float)
     y = np.array([0, 1, 0, 1] * 8)
-    assert_same_outputs(classifier().fit(X, y), classifier().fit(floats, y), X)
+    assert_same_outputs(one_pass(classifier(), X, y), one_pass(classifier(), floats, y), X)
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -162,7 +166,7 @@ def test_datetimes_of_any_resolution_give_the_same_predictions(unit):
     y = mixed_labels(columns)
     frame = pandas_frame(columns)
     other = frame.astype({"when": f"datetime64[{unit}]"})
-    assert_same_outputs(classifier().fit(other, y), classifier().fit(frame, y), other)
+    assert_same_outputs(one_pass(classifier(), other, y), one_pass(classifier(), frame, y), other)
 
 
 def test_datetimes_with_a_time_zone_are_read_as_local_time():
@@ -170,7 +174,7 @@ def test_datetimes_with_a_time_zone_are_read_as_local_time():
     y = mixed_labels(columns)
     naive = pandas_frame(columns)
     local = naive.assign(when=naive["when"].dt.tz_localize("Asia/Tokyo"))
-    assert_same_outputs(classifier().fit(local, y), classifier().fit(naive, y), local)
+    assert_same_outputs(one_pass(classifier(), local, y), one_pass(classifier(), naive, y), local)
 
 
 def test_dates_and_durations_are_understood():
@@ -189,7 +193,9 @@ def test_dates_and_durations_are_understood():
 
 
 @pytest.mark.parametrize(
-    "chosen", [[2], [False, False, True], np.array([2]), (2,)], ids=["int", "mask", "array", "tuple"]
+    "chosen",
+    [[2], [False, False, True], np.array([2]), (2,)],
+    ids=["int", "mask", "array", "tuple"],
 )
 def test_categorical_features_of_an_array_are_positions_or_a_mask(chosen):
     # the classes alternate along the numbers: easy by category, hard as numbers of one bin
@@ -205,22 +211,20 @@ def test_categorical_features_of_a_frame_may_be_names(chosen):
     frame = pd.DataFrame({"noise": numbers(80, 1)[:, 0], "kind": kind})
     y = kind % 2
     as_strings = frame.astype({"kind": str})
-    model = classifier(categorical_features=chosen).fit(frame, y)
-    assert_same_outputs(
-        model, classifier(categorical_features=chosen).fit(pl.from_pandas(frame), y), frame
-    )
-    assert_allclose(
-        outputs(model, frame), outputs(classifier().fit(as_strings, y), as_strings), rtol=1e-9
-    )
+    model = one_pass(classifier(categorical_features=chosen), frame, y)
+    polars_model = one_pass(classifier(categorical_features=chosen), pl.from_pandas(frame), y)
+    assert_same_outputs(model, polars_model, frame)
+    string_model = one_pass(classifier(), as_strings, y)
+    assert_allclose(outputs(model, frame), outputs(string_model, as_strings), rtol=1e-9)
 
 
 def test_categorical_features_let_an_array_hold_strings():
     columns = mixed_columns()
     X = np.column_stack([np.array(columns["colour"], dtype=object), columns["count"]])
     y = mixed_labels(columns)[:, 0]
-    model = classifier(categorical_features=[0]).fit(X, y)
+    model = one_pass(classifier(categorical_features=[0]), X, y)
     frame = pd.DataFrame({"colour": columns["colour"], "count": columns["count"]})
-    assert_array_equal(outputs(model, X), outputs(classifier().fit(frame, y), frame))
+    assert_array_equal(outputs(model, X), outputs(one_pass(classifier(), frame, y), frame))
 
 
 @pytest.mark.parametrize("chosen", ["from_dtype", None])
@@ -228,8 +232,8 @@ def test_strings_are_categories_without_being_chosen(chosen):
     columns = mixed_columns()
     frame = pandas_frame(columns)
     y = mixed_labels(columns)
-    model = classifier(categorical_features=chosen).fit(frame, y)
-    assert_same_outputs(model, classifier().fit(frame, y), frame)
+    model = one_pass(classifier(categorical_features=chosen), frame, y)
+    assert_same_outputs(model, one_pass(classifier(), frame, y), frame)
 
 
 # ---- missing and unseen ------------------------------------------------------------------------
@@ -264,7 +268,7 @@ def test_rows_may_be_missing_everywhere(kind):
 @over_kinds
 def test_missing_values_may_first_come_in_predict(kind, numeric_embedding):
     X, y = data_for(kind)
-    model = small(kind, numeric_embedding=numeric_embedding).fit(X, y)
+    model = one_pass(small(kind, numeric_embedding=numeric_embedding), X, y)
     assert np.isfinite(outputs(model, np.full((2, 4), np.nan))).all()
 
 
@@ -283,7 +287,7 @@ def test_unseen_categories_are_all_read_alike():
 def test_column_that_says_nothing_does_no_harm(kind, value, numeric_embedding):
     X, y = data_for(kind, n_tasks=1)
     X[:, 3] = value
-    model = small(kind, numeric_embedding=numeric_embedding, max_epochs=200).fit(X, y)
+    model = small(kind, numeric_embedding=numeric_embedding).fit(X, y)
     assert model.score(X, y) > 0.9
     other = np.where(np.arange(4) == 3, 5.0, X)  # never seen in this column
     assert np.isfinite(outputs(model, other)).all()
@@ -309,7 +313,7 @@ def test_one_feature_gets_all_attention(kind):
 @over_kinds
 def test_ten_thousand_features_work(kind):
     X, y = data_for(kind, n_samples=20, n_features=10_000)
-    model = small(kind, n_members="auto").fit(X, y)
+    model = one_pass(small(kind, n_members="auto"), X, y)
     assert model.attention_weights_.shape == (2, 10_000)
     assert_allclose(model.attention_weights_.sum(axis=1), 1.0, rtol=1e-6)
     assert np.isfinite(outputs(model, X)).all()
@@ -332,18 +336,20 @@ def test_one_class_is_certain():
 
 
 def test_thousand_classes_are_told_apart():
-    codes = np.repeat(np.arange(1000), 2)
+    codes = np.arange(1000)
     X = np.column_stack([codes // 32, codes % 32]).astype(float)
-    model = classifier(hidden_layer_sizes=(64,), early_stopping=False, max_epochs=60).fit(X, codes)
-    assert model.predict_proba(X).shape == (2000, 1000)
+    model = classifier(early_stopping=False, max_epochs=20).fit(X, codes)
+    assert model.predict_proba(X).shape == (1000, 1000)
     assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
-    assert model.score(X, codes) > 0.3
+    assert model.score(X, codes) > 0.02  # by chance 0.001
 
 
 @over_kinds
 def test_batch_size_above_the_rows_is_one_full_batch(kind):
     X, y = data_for(kind)
-    assert_same_outputs(small(kind, batch_size=10_000).fit(X, y), small(kind).fit(X, y), X)
+    assert_same_outputs(
+        one_pass(small(kind, batch_size=10_000), X, y), one_pass(small(kind), X, y), X
+    )
 
 
 @over_kinds

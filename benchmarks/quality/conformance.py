@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from sklearn.utils.estimator_checks import check_estimator
 
-from tests._estimators import KINDS, variants
+from tests._estimators import ATTENTIONS, KINDS, variants
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--small", action="store_true", help="also every kind of attention, at small sizes"
     )
     options = parser.parse_args(arguments)
-    estimators = [kind() for kind in KINDS] + (list(variants()) if options.small else [])
+    estimators = [kind() for kind in KINDS] + (list(variants(*ATTENTIONS)) if options.small else [])
     totals = Counter()
     for estimator in estimators:
         totals += run(estimator)

@@ -69,7 +69,11 @@ def main() -> None:
     frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(chosen.columns)])
     mixed = mixed_frame(X, chosen.seed)
     tables = {
-        f"{chosen.columns} numbers": {"ndarray": X, "pandas": frame, "polars": pl.from_pandas(frame)},
+        f"{chosen.columns} numbers": {
+            "ndarray": X,
+            "pandas": frame,
+            "polars": pl.from_pandas(frame),
+        },
         "mixed": {"pandas": mixed, "polars": pl.from_pandas(mixed)},
     }
 

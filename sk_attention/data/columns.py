@@ -141,7 +141,7 @@ def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Colum
 
 
 def _series_kind(series: nw.Series[Any]) -> Kind:
-    dtype = series.dtype
+    dtype = series.dtype  # asked once: narwhals works it out anew each time
     if dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Duration:
         return "number"
     if dtype == nw.Datetime or dtype == nw.Date:
@@ -206,17 +206,20 @@ def _array_as_numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 
 def _series_as_numbers(series: nw.Series[Any], name: str) -> NDArray[np.float64]:
-    if series.dtype == nw.Duration:
-        series = series.dt.total_microseconds() / 86_400e6  # days
-    if series.dtype in (nw.String, nw.Categorical, nw.Enum, nw.Datetime, nw.Date):
-        if series.is_null().all():
-            return np.full(len(series), np.nan)
-        raise _not_numbers(name, series.to_list())
-    if series.dtype == nw.Object:
+    dtype = series.dtype
+    if dtype.is_numeric() or dtype == nw.Boolean:
+        numbers = series.to_numpy()
+        if numbers.dtype.kind not in "fiub":  # nullable, or decimal
+            numbers = series.cast(nw.Float64).to_numpy()
+        return np.asarray(numbers, dtype=np.float64)
+    if dtype == nw.Duration:
+        microseconds = series.dt.total_microseconds().cast(nw.Float64).to_numpy()
+        return np.asarray(microseconds, dtype=np.float64) / 86_400e6  # days
+    if dtype == nw.Object:
         return _array_as_numbers(_object_array(series.to_list()), name)
-    if series.dtype == nw.Boolean or not series.dtype.is_float():
-        series = series.cast(nw.Float64)
-    return np.asarray(series.to_numpy(), dtype=np.float64)
+    if series.is_null().all():
+        return np.full(len(series), np.nan)
+    raise _not_numbers(name, series.to_list())
 
 
 def _not_numbers(name: str, values: list[Any]) -> ValueError:

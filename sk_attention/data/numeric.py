@@ -90,28 +90,12 @@ class NormalScoreEncoder:
         """
         value = np.empty((n_rows, self.n_columns_), dtype=dtype)
         for position, numbers in enumerate(columns):
-            value[:, position] = self.score(position, numbers)
+            value[:, position] = _interpolate(
+                numbers, self.knots_[position], self.scores_[position]
+            )
         missing = np.isnan(value)
         value[missing] = 0.0
         return {"value": value, "missing": missing}
-
-    def score(self, position: int, numbers: Numbers) -> Numbers:
-        """Return the normal scores of one column, NaN where missing.
-
-        Parameters
-        ----------
-        position : int
-            Which column.
-        numbers : ndarray of shape (n_rows,)
-            Its numbers.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_rows,)
-            Their scores.
-        """
-        scores: Numbers = np.interp(numbers, self.knots_[position], self.scores_[position])
-        return scores
 
 
 class BinEncoder:
@@ -129,9 +113,15 @@ class BinEncoder:
     ----------
     edges_ : ndarray of shape (n_columns, n_bins + 1), dtype float64
         Edges of the bins as normal scores; columns with fewer bins repeat their last edge.
+    knots_ : list of ndarray
+        Increasing values of each column.
+    places_ : list of ndarray
+        Bin + fraction of each knot. The edges are knots, so that both are linear between knots.
     """
 
     edges_: Numbers
+    knots_: list[Numbers]
+    places_: list[Numbers]
 
     def __init__(self, n_bins: int) -> None:
         self.n_bins = n_bins
@@ -151,18 +141,24 @@ class BinEncoder:
         self : BinEncoder
             The fitted encoder.
         """
-        self.scores = NormalScoreEncoder()
-        self.scores.fit(columns, weight)
-        edges = [_bin_edges(scores, self.n_bins) for scores in self.scores.scores_]
+        edges = []
+        self.knots_, self.places_ = [], []
+        for numbers in columns:
+            knots, scores = normal_scores(numbers, weight)
+            edges.append(_bin_edges(scores, self.n_bins))
+            self.knots_.append(knots)
+            constant = len(knots) == 1
+            bins = np.arange(len(edges[-1]))
+            self.places_.append(np.zeros(1) if constant else np.interp(scores, edges[-1], bins))
         width = max((len(row) for row in edges), default=2)
         self.edges_ = np.array([np.pad(row, (0, width - len(row)), mode="edge") for row in edges])
-        self._n_edges = [len(row) for row in edges]
+        self._last_bin = np.array([max(len(row) - 2, 0) for row in edges], dtype=np.int16)
         return self
 
     @property
     def n_columns_(self) -> int:
         """Number of columns."""
-        return self.scores.n_columns_
+        return len(self.knots_)
 
     def transform(
         self, columns: Iterable[Numbers], n_rows: int, dtype: DTypeLike
@@ -184,19 +180,17 @@ class BinEncoder:
             "bin": int16 (n_rows, n_columns), the number of bins where missing;
             "fraction": float (n_rows, n_columns) from 0 to 1, 0 where missing.
         """
-        bins = np.empty((n_rows, self.n_columns_), dtype=np.int16)
-        fractions = np.empty((n_rows, self.n_columns_), dtype=dtype)
-        missing_bin = self.edges_.shape[1] - 1
+        place = np.empty((n_rows, self.n_columns_), dtype=dtype)
         for position, numbers in enumerate(columns):
-            edges = self.edges_[position, : self._n_edges[position]]
-            score = self.scores.score(position, numbers)
-            bin_ = edges[1:-1].searchsorted(score, side="right")
-            width = np.diff(edges)
-            fraction = (score - edges[bin_]) / np.where(width > 0.0, width, 1.0)[bin_]
-            missing = np.isnan(score)
-            bins[:, position] = np.where(missing, missing_bin, bin_)
-            fractions[:, position] = np.where(missing, 0.0, fraction)
-        return {"bin": bins, "fraction": fractions}
+            place[:, position] = _interpolate(
+                numbers, self.knots_[position], self.places_[position]
+            )
+        missing = np.isnan(place)
+        place[missing] = 0.0
+        bins = np.minimum(place.astype(np.int16), self._last_bin)
+        place -= bins
+        bins[missing] = self.edges_.shape[1] - 1
+        return {"bin": bins, "fraction": place}
 
 
 def normal_scores(numbers: Numbers, weight: Numbers) -> tuple[Numbers, Numbers]:
@@ -229,6 +223,14 @@ def normal_scores(numbers: Numbers, weight: Numbers) -> tuple[Numbers, Numbers]:
         chosen = np.minimum(chosen, len(knots) - 1)
         knots, rank = knots[chosen], rank[chosen]
     return knots, ndtri(rank)
+
+
+def _interpolate(numbers: Numbers, knots: Numbers, values: Numbers) -> Numbers:
+    """Return the piecewise-linear function through the knots, NaN where a number is missing."""
+    if len(knots) == 1:  # np.interp would take NaN for the knot
+        return np.where(np.isnan(numbers), np.nan, values[0])
+    out: Numbers = np.interp(numbers, knots, values)
+    return out
 
 
 def _bin_edges(scores: Numbers, n_bins: int) -> Numbers:

@@ -225,7 +225,7 @@ class NumberEncoder:
                 raise ValueError(all_missing(name))
             mean = np.average(numbers[there], weights=weight[there])
             variance = np.average((numbers[there] - mean) ** 2, weights=weight[there])
-            varies = variance > 1e-24 * max(1.0, mean**2)
+            varies = variance > 1e-24 * mean**2
             means.append(mean)
             scales.append(np.sqrt(variance) if varies else 1.0)
         self.mean_, self.scale_ = np.array(means), np.array(scales)

@@ -19,7 +19,7 @@ def holdout_rows(
 
     Labels are dealt with from the rarest to the most frequent, as in iterative stratification
     [1]_: of the rows that carry a label and are not dealt with yet, the given fraction is held
-    out, less those of the label that are held out already. One row of each label stays in
+    out, less those of the label that are held out already. A label carried by one row stays in
     training.
 
     Parameters

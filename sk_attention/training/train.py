@@ -43,13 +43,24 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
     callbacks : list
         For ``AttentionNet``.
     """
-    own: list[Any] = copy.deepcopy(callbacks or [])
+    own = [_copied(callback) for callback in callbacks or []]
     if patience is None:
         return own
     stopping = HeldOutStopping(
         monitor="valid_loss", patience=patience, threshold=0.0, load_best=True, sink=_silent
     )
     return [*own, ("early_stopping", stopping)]
+
+
+def _copied(callback: Any) -> Any:
+    """Copy a callback; one that holds a writer or a connection shares that with its copy."""
+    if isinstance(callback, tuple):
+        name, own = callback
+        return (name, _copied(own))
+    try:
+        return copy.deepcopy(callback)
+    except TypeError:  # cannot pickle a lock, a file, ...
+        return copy.copy(callback)
 
 
 def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed: int) -> None:

@@ -78,11 +78,9 @@ def test_piecewise_tokens_are_linear_in_the_encoding_of_the_library():
         assert np.linalg.matrix_rank(tokens[:, field] - tokens[0, field], tol=1e-4) == n_bins
 
 
-@given(st.integers(0, 3), st.integers(0, 99))
+@given(st.integers(0, 2), st.integers(0, 99))
 def test_piecewise_tokens_meet_at_the_edges(bin_, seed):
     layer = piecewise(seed=seed)
-    if bin_ == 3:
-        return
     left = layer(torch.full((1, 2), bin_, dtype=torch.int16), torch.ones(1, 2).double())
     right = layer(torch.full((1, 2), bin_ + 1, dtype=torch.int16), torch.zeros(1, 2).double())
     assert_close(left, right)
@@ -104,9 +102,13 @@ def test_a_missing_number_is_a_token_of_its_own():
     tokens = layer(missing, fractions)
     others = layer(*codes(grid()))[:, 0]
     assert (tokens[0, 0] - others).norm(dim=-1).min() > 0.1
-    tokens[0, 0].sum().backward()
-    moved = [n for n, p in layer.named_parameters() if p.grad is not None and p.grad.any()]
-    assert moved == ["missing"]
+
+    def moved(token):
+        layer.zero_grad()
+        token.sum().backward(retain_graph=True)
+        return {n for n, p in layer.named_parameters() if p.grad is not None and p.grad.any()}
+
+    assert moved(tokens[0, 0]).isdisjoint(moved(others))
 
 
 def test_piecewise_tokens_pass_gradients_to_the_bins_below():
