@@ -122,7 +122,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         table = check_table(self, X, y, sample_weight, reset=cold)
         if cold:
             self._build(table, classes)
-        self._check_tasks(table.labels)
+        self._check_tasks(table.labels, "y")
         targets = self._target_encoder.transform(table.labels)
         codes = self._table_encoder.transform(table.columns, self._float_type)
         return table, targets, codes
@@ -163,10 +163,10 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         patience = None if self.early_stopping is False else self.n_iter_no_change
         return training_callbacks(self.callbacks, patience)
 
-    def _check_tasks(self, labels: LabelColumns) -> None:
+    def _check_tasks(self, labels: LabelColumns, name: str) -> None:
         if labels.n_tasks != len(self.task_names_):
             raise ValueError(
-                f"y has {labels.n_tasks} tasks, but {type(self).__name__} was fitted with "
+                f"{name} has {labels.n_tasks} task(s), but {type(self).__name__} was fitted with "
                 f"{len(self.task_names_)}: {self.task_names_}."
             )
 
@@ -183,7 +183,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         row_weight = self._row_weight(targets, table.weight)
         if X_val is not None:
             val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
-            self._check_tasks(val.labels)
+            self._check_tasks(val.labels, "y_val")
             val_targets = self._target_encoder.transform(val.labels)
             val_codes = self._table_encoder.transform(val.columns, self._float_type)
             val_weight = self._row_weight(val_targets, val.weight)
@@ -191,6 +191,8 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
                 self._rows(codes, targets, row_weight),
                 self._rows(val_codes, val_targets, val_weight),
             )
+        if y_val is not None or sample_weight_val is not None:
+            raise ValueError("y_val and sample_weight_val need X_val, which is None.")
         stopping = self.early_stopping
         if stopping == "auto":
             stopping = len(table) >= TINY_ROWS

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ._validation import check_heads
+from ._validation import check_heads, check_layers
 from .data.fields import TableEncoder
 from .data.numeric import BinEncoder
 from .nn.multi_task import MultiTaskNetwork, Sizes
@@ -52,7 +52,7 @@ def build_network(
     Raises
     ------
     ValueError
-        If ``embedding_dim`` is not a multiple of ``n_heads``.
+        If ``embedding_dim`` is not a multiple of ``n_heads``, or a layer has no units.
     """
     generator = torch.Generator().manual_seed(seed)
     n_tokens = len(encoder.token_features_)
@@ -63,14 +63,13 @@ def build_network(
     n_members = estimator.n_members
     if n_members == "auto":
         n_members = auto_members(len(n_outputs), n_tokens * embedding_dim, tiny)
-    hidden = estimator.hidden_layer_sizes
     sizes = Sizes(
         attention=estimator.attention,
         embedding_dim=embedding_dim,
         n_heads=estimator.n_heads,
         n_layers=estimator.n_layers,
         n_members=n_members,
-        hidden_layer_sizes=(hidden,) if isinstance(hidden, int) else tuple(hidden),
+        hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
         dropout=estimator.dropout,
         sharpness=estimator.attention_sharpness,
     )

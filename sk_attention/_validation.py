@@ -68,6 +68,34 @@ def check_heads(embedding_dim: int, n_heads: int) -> None:
         )
 
 
+def check_layers(hidden_layer_sizes: Any) -> tuple[int, ...]:
+    """Return the hidden layers as a tuple.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        The parameter.
+
+    Returns
+    -------
+    sizes : tuple of int
+        At least one, each at least 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no layer, or one without units.
+    """
+    one = isinstance(hidden_layer_sizes, Integral)
+    sizes = (hidden_layer_sizes,) if one else tuple(hidden_layer_sizes)
+    if not sizes or not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be an int or a sequence of at least one int, each at least "
+            f"1; got {hidden_layer_sizes!r}."
+        )
+    return tuple(int(size) for size in sizes)
+
+
 @contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
     """Undo what a failed block set on an estimator.

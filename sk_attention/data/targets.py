@@ -331,12 +331,16 @@ def class_weight_factors(
     Raises
     ------
     ValueError
-        If a list has another length than there are tasks, or a dictionary names no class.
+        If a list has another length than there are tasks, a dictionary has a key that is no class
+        or a negative weight, or an entry is something else.
     """
     per_task = class_weight if isinstance(class_weight, list) else [class_weight] * len(classes)
     check_n_tasks("class_weight", len(per_task), len(classes))
+    every_class = {label for own in classes for label in own.tolist()}
     factors = np.ones(targets.values.shape)
     for task, (own, task_classes) in enumerate(zip(per_task, classes, strict=True)):
+        own_classes = set(task_classes.tolist()) if per_task is class_weight else every_class
+        _check_class_weight(own, own_classes)
         if own is None:
             continue
         seen = targets.observed[:, task]
@@ -347,6 +351,22 @@ def class_weight_factors(
             by_class = _balanced(codes, row_weight[seen], len(task_classes))
         factors[seen, task] = by_class[codes]
     return factors
+
+
+def _check_class_weight(class_weight: Any, classes: set[Any]) -> None:
+    if not isinstance(class_weight, Mapping):
+        if class_weight is None or class_weight == "balanced":
+            return
+        raise ValueError(
+            f"class_weight of a task must be a dict, 'balanced' or None, got {class_weight!r}."
+        )
+    for label, weight in class_weight.items():
+        if label not in classes:
+            raise ValueError(f"class_weight has the key {label!r}, which is no class of y.")
+        if not 0 <= weight < np.inf:
+            raise ValueError(
+                f"class_weight must not be negative or infinite, got {weight!r} for {label!r}."
+            )
 
 
 def _balanced(codes: NDArray[Any], weight: NDArray[np.float64], n_classes: int) -> Any:

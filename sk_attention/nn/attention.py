@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 # Up to this many tokens the plain softmax beats the fused kernel on a CPU
 # (benchmarks/speed/attention_kernels.py).
-PLAIN_TOKENS_ON_CPU = 128
+PLAIN_TOKENS_ON_CPU = 32
 
 
 def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = None) -> Tensor:

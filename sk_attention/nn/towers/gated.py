@@ -84,8 +84,8 @@ class GatedTowers(nn.Module):
         gated = (gate.unsqueeze(-1) * tokens.unsqueeze(1)).flatten(-2)  # B K TD
         shared = shared.to(gated.dtype).unsqueeze(1).expand(-1, n_tasks, -1)
         x = self.first(torch.cat([gated, shared], dim=-1))  # B K M H
-        x = self.dropout(torch.relu_(x))
+        x = self.dropout(torch.relu(x))
         for layer in self.hidden:
-            x = self.dropout(torch.relu_(layer(x)))
+            x = self.dropout(torch.relu(layer(x)))
         outputs: Tensor = self.last(x)
         return outputs
