@@ -22,15 +22,19 @@ class Column:
     ----------
     name : str
         The feature's name, or ``"x3"`` for the fourth column of an array.
-    kind : {"number", "category", "datetime"}
-        What its dtype says it is.
     values : ndarray or narwhals.Series
         The values.
     """
 
     name: str
-    kind: Kind
     values: Any
+
+    @property
+    def kind(self) -> Kind:
+        """What the dtype says the values are."""
+        if isinstance(self.values, np.ndarray):
+            return "datetime" if self.values.dtype.kind == "M" else "number"
+        return _series_kind(self.values)
 
     def as_numbers(self) -> NDArray[np.float64]:
         """Return the values as float64, NaN where missing.
@@ -115,9 +119,7 @@ def table_columns(X: Any) -> list[Column]:
         In the frame's order.
     """
     frame = nw.from_native(X, eager_only=True)
-    return [
-        Column(str(series.name), _series_kind(series), series) for series in frame.iter_columns()
-    ]
+    return [Column(str(series.name), series) for series in frame.iter_columns()]
 
 
 def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Column]:
@@ -135,9 +137,8 @@ def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Colum
     columns : list of Column
         Views of ``X``.
     """
-    kind: Kind = "datetime" if X.dtype.kind == "M" else "number"
     names = names or [f"x{j}" for j in range(X.shape[1])]
-    return [Column(name, kind, X[:, j]) for j, name in enumerate(names)]
+    return [Column(name, X[:, j]) for j, name in enumerate(names)]
 
 
 def _series_kind(series: nw.Series[Any]) -> Kind:
@@ -206,12 +207,12 @@ def _array_as_numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 
 def _series_as_numbers(series: nw.Series[Any], name: str) -> NDArray[np.float64]:
-    dtype = series.dtype
-    if dtype.is_numeric() or dtype == nw.Boolean:
-        numbers = series.to_numpy()
-        if numbers.dtype.kind not in "fiub":  # nullable, or decimal
-            numbers = series.cast(nw.Float64).to_numpy()
+    numbers = series.to_numpy()
+    if numbers.dtype.kind in "fiub":  # most columns, and the fast way for a single row
         return np.asarray(numbers, dtype=np.float64)
+    dtype = series.dtype
+    if dtype.is_numeric() or dtype == nw.Boolean:  # nullable, or decimal
+        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     if dtype == nw.Duration:
         microseconds = series.dt.total_microseconds().cast(nw.Float64).to_numpy()
         return np.asarray(microseconds, dtype=np.float64) / 86_400e6  # days

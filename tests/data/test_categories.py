@@ -98,7 +98,7 @@ def test_columns_have_codes_of_their_own():
 
 
 def test_numbers_may_be_categories():
-    column = Column("x", "category", np.array([3.0, np.nan, 1.0]))
+    column = Column("x", np.array([3.0, np.nan, 1.0]))
     assert_array_equal(CategoryEncoder().fit([column]).transform([column])[:, 0], [3, 1, 2])
 
 

@@ -31,7 +31,7 @@ def arrow(values, kind):
 
 def as_number(one):
     """The same column, where fit saw numbers."""
-    return Column(one.name, "number", one.values)
+    return Column(one.name, one.values)
 
 
 NUMBERS = {
