@@ -25,7 +25,7 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet, TaskLoss
 from .training.optimizers import resolve_optimizer
-from .training.plan import TINY_ROWS, is_tiny, plan
+from .training.plan import TINY_ROWS, Plan, is_tiny, plan, single_pass
 from .training.train import history_values, train, training_callbacks
 
 Codes = Mapping[str, NDArray[Any]]
@@ -103,7 +103,10 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             self._validate_params()
             table, targets, codes = self._encode(X, y, sample_weight, cold=not self.warm_start)
             rows = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
-            self._train(table, codes, *rows, max_epochs=self.max_epochs)
+            walk = plan(len(rows[0]), self.batch_size, self.max_epochs)
+            interrupt = self._train(table, codes, *rows, walk)
+        if interrupt is not None:
+            raise interrupt
         return self
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
@@ -112,7 +115,10 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             self._validate_params()
             table, targets, codes = self._encode(X, y, sample_weight, cold=False, classes=classes)
             rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
-            self._train(table, codes, rows, None, max_epochs=None)
+            walk = single_pass(len(rows), self.batch_size)
+            interrupt = self._train(table, codes, rows, None, walk)
+        if interrupt is not None:
+            raise interrupt
 
     def _encode(
         self, X: Any, y: Any, sample_weight: Any, *, cold: bool, classes: Any = None
@@ -222,15 +228,12 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         return train_rows, held_rows
 
     def _train(
-        self,
-        table: Table,
-        codes: Codes,
-        rows: Rows,
-        held_out: Rows | None,
-        *,
-        max_epochs: int | None,
-    ) -> None:
-        """Train for ``max_epochs`` passes at the most, or for exactly one if that is None."""
+        self, table: Table, codes: Codes, rows: Rows, held_out: Rows | None, walk: Plan
+    ) -> KeyboardInterrupt | None:
+        """Train, and set what users look at.
+
+        The user's interrupt is returned, not raised: what was learned until then is to stay.
+        """
         net = self.net_
         if not net.callbacks_:  # not pickled
             net.callbacks = self._training_callbacks()
@@ -238,12 +241,13 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         if self.compile:
             net.module_.compile()
         seed = (self._seed + len(net.history)) % 2**31
+        interrupt = None
         try:
-            train(net, rows, held_out, plan(len(rows), self.batch_size, max_epochs), seed)
-        except KeyboardInterrupt:
-            self._look_back(codes, table.weight)
-            raise
+            train(net, rows, held_out, walk, seed)
+        except KeyboardInterrupt as caught:
+            interrupt = caught
         self._look_back(codes, table.weight)
+        return interrupt
 
     def _look_back(self, codes: Codes, weight: NDArray[np.float64]) -> None:
         """Set what users look at after a fit."""

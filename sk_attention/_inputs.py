@@ -122,11 +122,20 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
             )
         return columns
     chosen = estimator.categorical_features
-    X = validate_data(
-        estimator,
-        X,
-        dtype="numeric" if chosen is None or isinstance(chosen, str) else None,
-        ensure_all_finite=False,
-        reset=reset,
-    )
+    text_is_category = not (chosen is None or isinstance(chosen, str))
+    try:
+        X = validate_data(
+            estimator,
+            X,
+            dtype=None if text_is_category else "numeric",
+            ensure_all_finite=False,
+            reset=reset,
+        )
+    except ValueError as error:
+        if "convert string" not in str(error) and "is not compatible with arrays" not in str(error):
+            raise
+        raise ValueError(
+            f"X is an array that holds text: {error} Name the columns of text in "
+            "categorical_features, or pass a data frame."
+        ) from error
     return array_columns(X, list(getattr(estimator, "feature_names_in_", [])))

@@ -26,7 +26,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -103,8 +103,7 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
     Parameters
     ----------
     estimator : object
-        Its attributes are afterwards what they were before, if the block raises an Exception.
-        A KeyboardInterrupt is none: what it leaves, stays.
+        Its attributes are afterwards what they were before, if the block raises anything.
 
     Yields
     ------
@@ -113,7 +112,7 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
     before = dict(vars(estimator))
     try:
         yield
-    except Exception:
+    except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise

@@ -90,9 +90,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
-    max_epochs : int, default=100
-        Passes over the rows, at the most; small tables are passed over more often, until 100
-        steps are done.
+    max_epochs : int or "auto", default="auto"
+        Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
+        30 steps for fewer than 500 rows in one batch, where nothing else stops the training.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
         restored. "auto" does so from 500 rows on.
@@ -194,7 +194,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,
@@ -452,9 +452,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
-    max_epochs : int, default=100
-        Passes over the rows, at the most; small tables are passed over more often, until 100
-        steps are done.
+    max_epochs : int or "auto", default="auto"
+        Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
+        30 steps for fewer than 500 rows in one batch, where nothing else stops the training.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
         restored. "auto" does so from 500 rows on.
@@ -541,7 +541,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
-        max_epochs: int = 100,
+        max_epochs: int | str = "auto",
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,

@@ -167,9 +167,11 @@ def test_tasks_look_at_the_columns_they_depend_on(kind, seed):
     assert precision >= 0.85  # 8 of 9
 
 
-def test_attention_finds_the_one_column_that_matters():
+@over_attentions
+def test_attention_finds_the_one_column_that_matters(attention):
     X = numbers(400, 6)
-    model = classifier(n_members=4, max_epochs=150).fit(X, X[:, 3] > 0)
+    sizes = {"n_members": 4, "hidden_layer_sizes": (32, 32), "random_state": 0}
+    model = MultiTaskAttentionClassifier(attention=attention, **sizes).fit(X, X[:, 3] > 0)
     assert model.attention_weights_[0].argmax() == 3
 
 

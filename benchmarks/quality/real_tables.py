@@ -105,9 +105,15 @@ def main():
                 auc = multi_task_roc_auc_score(truth, probabilities, classes=classes, average=None)
                 loss = multi_task_log_loss(truth, probabilities, classes=classes, average=None)
                 records += [
-                    dict(
-                        set=name, seed=seed, model=label, task=t, auc=a, log_loss=q, seconds=seconds
-                    )
+                    {
+                        "set": name,
+                        "seed": seed,
+                        "model": label,
+                        "task": t,
+                        "auc": a,
+                        "log_loss": q,
+                        "seconds": seconds,
+                    }
                     for t, a, q in zip(y.columns, auc, loss, strict=True)
                 ]
     table = pd.DataFrame(records)

@@ -101,8 +101,9 @@ class NormalScoreEncoder:
 class BinEncoder:
     """Numbers as a bin and the fraction of its width, on the scale of normal scores.
 
-    Bins hold about equal weight. A column with few distinct values gets one bin between each two
-    of them, so that every value has a parameter of its own.
+    A column with few distinct values gets one bin between each two of them, so that every value
+    has a parameter of its own; in others each bin holds about as many knots, and about equal
+    weight where values seldom repeat.
 
     Parameters
     ----------

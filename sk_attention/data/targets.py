@@ -360,9 +360,11 @@ def _check_class_weight(class_weight: Any, classes: set[Any]) -> None:
         raise ValueError(
             f"class_weight of a task must be a dict, 'balanced' or None, got {class_weight!r}."
         )
+    unknown = [label for label in class_weight if label not in classes]
+    # as scikit-learn: keys for classes that a fold lacks are welcome, a mistyped one is not
+    if unknown and not classes <= set(class_weight):
+        raise ValueError(f"class_weight has the key {unknown[0]!r}, which is no class of y.")
     for label, weight in class_weight.items():
-        if label not in classes:
-            raise ValueError(f"class_weight has the key {label!r}, which is no class of y.")
         if not 0 <= weight < np.inf:
             raise ValueError(
                 f"class_weight must not be negative or infinite, got {weight!r} for {label!r}."

@@ -28,7 +28,8 @@ class PiecewiseTokens(nn.Module):
 
     the piecewise-linear encoding of [1]_ followed by its linear layer, plus a slope *u* for the
     number *x* itself. The sum over bins is taken once per batch and per bin, not per number: a
-    number costs one look-up and one multiplication. A missing number is a token of its own.
+    number costs one look-up and one multiplication. A missing number is a token of its own,
+    zero until training has seen one.
 
     Parameters
     ----------
@@ -58,9 +59,9 @@ class PiecewiseTokens(nn.Module):
         self.weight = nn.Parameter(torch.empty(n_fields, n_bins, embedding_dim))
         self.slope = nn.Parameter(torch.empty(n_fields, embedding_dim))
         self.bias = nn.Parameter(torch.empty(n_fields, embedding_dim))
-        self.missing = nn.Parameter(torch.empty(n_fields, embedding_dim))
         for parameter in self.parameters():
             uniform_(parameter, n_bins + 2, generator)
+        self.missing = nn.Parameter(torch.zeros(n_fields, embedding_dim))
 
     def forward(self, bin: Tensor, fraction: Tensor) -> Tensor:
         """Return tokens (B, F, D) of numbers given as ``bin`` and ``fraction``, each (B, F)."""
@@ -79,7 +80,7 @@ class PeriodicTokens(nn.Module):
     r"""Numbers as learned waves: ``relu(W [cos(2 pi c x), sin(2 pi c x)] + b)``.
 
     The periodic embedding "PLR" of [1]_, from the library ``rtdl_num_embeddings``. A missing
-    number is a token of its own.
+    number is a token of its own, zero until training has seen one.
 
     Parameters
     ----------
@@ -103,8 +104,7 @@ class PeriodicTokens(nn.Module):
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed reseeds GPUs too
             self.waves = PeriodicEmbeddings(n_fields, embedding_dim, lite=False)
-        self.missing = nn.Parameter(torch.empty(n_fields, embedding_dim))
-        uniform_(self.missing, embedding_dim, generator)
+        self.missing = nn.Parameter(torch.zeros(n_fields, embedding_dim))
 
     def forward(self, value: Tensor, missing: Tensor) -> Tensor:
         """Return tokens (B, F, D) of numbers ``value`` (B, F), where ``missing`` is False."""

@@ -10,7 +10,12 @@ from math import ceil, log2
 TINY_ROWS = 500
 
 # Fits of few rows pass over them more often than max_epochs, until this many steps are done.
-MIN_STEPS = 100
+MIN_STEPS = 30
+
+
+# Passes at the most where none are asked for. A tiny fit, which nothing stops, takes MIN_STEPS:
+# more of them make it too sure of itself (benchmarks/quality/tiny_tables.py).
+MAX_EPOCHS = 100
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def is_tiny(n_rows: int, batch_size: int | str) -> bool:
     return n_rows < TINY_ROWS and (batch_size == "auto" or int(batch_size) >= n_rows)
 
 
-def plan(n_rows: int, batch_size: int | str, max_epochs: int | None) -> Plan:
+def plan(n_rows: int, batch_size: int | str, max_epochs: int | str) -> Plan:
     """Return the batch size and the number of passes.
 
     Parameters
@@ -49,8 +54,9 @@ def plan(n_rows: int, batch_size: int | str, max_epochs: int | None) -> Plan:
     batch_size : int or "auto"
         "auto": all rows of a tiny fit; else the power of two next to n_rows / 32, from 64 to 256,
         512 above 30,000 rows and 1024 above 100,000.
-    max_epochs : int or None
-        Passes over the rows, unless they make fewer than 100 steps; None means exactly one.
+    max_epochs : int or "auto"
+        Passes over the rows, unless they make fewer than 30 steps. "auto": 30 steps in a tiny
+        fit, else 100 passes.
 
     Returns
     -------
@@ -67,7 +73,25 @@ def plan(n_rows: int, batch_size: int | str, max_epochs: int | None) -> Plan:
         size = 512
     else:
         size = min(max(2 ** round(log2(n_rows / 32)), 64), 256)
-    if max_epochs is None:
-        return Plan(size, 1)
     steps = ceil(n_rows / size)
-    return Plan(size, max(max_epochs, ceil(MIN_STEPS / steps)))
+    if max_epochs == "auto":
+        max_epochs = 1 if is_tiny(n_rows, batch_size) else MAX_EPOCHS
+    return Plan(size, max(int(max_epochs), ceil(MIN_STEPS / steps)))
+
+
+def single_pass(n_rows: int, batch_size: int | str) -> Plan:
+    """Return the plan of one pass over the rows.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to train on.
+    batch_size : int or "auto"
+        As for `plan`.
+
+    Returns
+    -------
+    plan : Plan
+        With exactly one pass.
+    """
+    return Plan(plan(n_rows, batch_size, 1).batch_size, 1)

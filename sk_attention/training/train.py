@@ -99,6 +99,9 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
         net.notify("on_train_end", X=rows, y=None)
     except KeyboardInterrupt:
         net.notify("on_train_end", X=rows, y=None)
+        last = "train_loss" if held_out is None else "valid_loss"
+        if len(net.history) > n_passes and last not in net.history[-1]:
+            del net.history[-1:]  # a pass that did not end is none
         raise
     except Exception:
         net.module_.load_state_dict(weights)
@@ -110,6 +113,8 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
     finally:
         seed_dropout(net.module_, None)
         net.set_iteration(walk.batch_size, None)
+        for epoch in net.history[n_passes:]:
+            epoch["batches"] = []  # one empty entry per batch is all that was in it
 
 
 def _silent(text: str, verbose: int = 0) -> None:

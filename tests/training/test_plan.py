@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_attention.training.plan import MIN_STEPS, TINY_ROWS, is_tiny, plan
+from sk_attention.training.plan import MIN_STEPS, TINY_ROWS, Plan, is_tiny, plan, single_pass
 
 N_ROWS = st.integers(1, 2_000_000)
 
@@ -72,4 +72,4 @@ def test_passes_are_as_asked_unless_they_make_too_few_steps(n_rows, batch_size, 
 
 @given(N_ROWS)
 def test_no_number_of_passes_means_exactly_one(n_rows):
-    assert plan(n_rows, "auto", None).n_epochs == 1
+    assert single_pass(n_rows, "auto") == Plan(plan(n_rows, "auto", 1).batch_size, 1)
