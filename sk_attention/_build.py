@@ -22,6 +22,7 @@ MAX_EMBEDDING_DIM = 16
 
 # Members cost time in proportion to tasks x members x inputs.
 MAX_MEMBERS = 16
+MIN_MEMBERS = 4
 MAX_TINY_MEMBERS = 8
 MAX_TOWERS = 32
 
@@ -140,9 +141,9 @@ def auto_members(n_tasks: int, n_inputs: int, tiny: bool = False) -> int:
     Returns
     -------
     n_members : int
-        From 2 to 16.
+        From 4 to 16.
     """
     by_tasks = MAX_TOWERS // n_tasks
     by_width = MAX_MEMBERS * MAX_INPUTS // n_inputs
     most = MAX_TINY_MEMBERS if tiny else MAX_MEMBERS
-    return max(min(most, by_tasks, by_width), 2)
+    return max(min(most, by_tasks, by_width), MIN_MEMBERS)

@@ -289,6 +289,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         ValueError
             If ``classes`` is missing in the first call, or a label is none of them.
         """
+        self._validate_params()
         if classes is None and not hasattr(self, "net_"):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None and not _is_list_of_classes(classes):

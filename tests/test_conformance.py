@@ -52,6 +52,8 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
+# some of them fit a frame and transform an array, or the other way round
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
 @pytest.mark.parametrize("check", FURTHER_CHECKS)
 @over_kinds
 def test_checks_for_estimators_of_scikit_learn_pass(kind, check):

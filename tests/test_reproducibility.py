@@ -197,7 +197,7 @@ def test_pickle_holds_no_rows_and_no_optimiser(kind):
     content = pickle.dumps(model)
     grown = pickle.dumps(model.fit(X[:60], y[:60]))
     # 100 more passes add their losses and durations, but no moments and no batches
-    assert len(grown) - len(content) < 100 * 150
+    assert len(grown) - len(content) < 100 * 200
     assert not hasattr(pickle.loads(content).net_, "optimizer_")
 
 

@@ -70,10 +70,10 @@ def test_early_stopping_is_automatic_from_many_rows_on():
     small_fit = classifier().fit(*data_for(CLASSIFIER, 60))
     assert small_fit.validation_scores_ is None
     assert len(small_fit.loss_curve_) == small_fit.n_iter_ == 100
-    large_fit = classifier().fit(*data_for(CLASSIFIER, 600))
+    large_fit = classifier(max_epochs=3).fit(*data_for(CLASSIFIER, 600))
     assert large_fit.validation_scores_.shape == (large_fit.n_iter_, 2)
     assert (large_fit.validation_scores_ <= 1).all()
-    off = classifier(early_stopping=False).fit(*data_for(CLASSIFIER, 600))
+    off = classifier(early_stopping=False, max_epochs=3).fit(*data_for(CLASSIFIER, 600))
     assert off.validation_scores_ is None
     on = classifier(early_stopping=True).fit(*data_for(CLASSIFIER, 60))
     assert on.validation_scores_.shape == (on.n_iter_, 2)
