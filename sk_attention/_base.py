@@ -101,9 +101,13 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         """
         with all_or_nothing(self):
             self._validate_params()
-            table, targets, codes = self._encode(X, y, sample_weight, cold=not self.warm_start)
+            warm = self.warm_start and hasattr(self, "net_")
+            table, targets, codes = self._encode(X, y, sample_weight, cold=not warm)
+            if warm:
+                self.net_.renew(self._training_options())
             rows = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
-            walk = plan(len(rows[0]), self.batch_size, self.max_epochs)
+            tiny = is_tiny(len(table), self.batch_size)
+            walk = plan(len(rows[0]), self.batch_size, self.max_epochs, tiny)
             interrupt = self._train(table, codes, *rows, walk)
         if interrupt is not None:
             raise interrupt
@@ -115,7 +119,8 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             self._validate_params()
             table, targets, codes = self._encode(X, y, sample_weight, cold=False, classes=classes)
             rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
-            walk = single_pass(len(rows), self.batch_size)
+            tiny = is_tiny(len(table), self.batch_size)
+            walk = single_pass(len(rows), self.batch_size, tiny)
             interrupt = self._train(table, codes, rows, None, walk)
         if interrupt is not None:
             raise interrupt
@@ -154,20 +159,23 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             network.to(device, precision.dtype),
             self._task_loss(),
             task_names=tuple(self.task_names_) if len(self.task_names_) > 1 else (),
-            optimizer=resolve_optimizer(self.optimizer),
-            lr=self.learning_rate,
-            weight_decay=self.weight_decay,
-            max_grad_norm=self.max_grad_norm,
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
-            callbacks=self._training_callbacks(),
             device=str(device),
-            verbose=self.verbose,
+            **self._training_options(),
         ).initialize()
 
-    def _training_callbacks(self) -> list[Any]:
+    def _training_options(self) -> dict[str, Any]:
+        """Return what may change from one warm start to the next."""
         patience = None if self.early_stopping is False else self.n_iter_no_change
-        return training_callbacks(self.callbacks, patience)
+        return {
+            "optimizer": resolve_optimizer(self.optimizer),
+            "lr": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "max_grad_norm": self.max_grad_norm,
+            "callbacks": training_callbacks(self.callbacks, patience),
+            "verbose": self.verbose,
+        }
 
     def _check_tasks(self, labels: LabelColumns, name: str) -> None:
         if labels.n_tasks != len(self.task_names_):
@@ -236,8 +244,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         """
         net = self.net_
         if not net.callbacks_:  # not pickled
-            net.callbacks = self._training_callbacks()
-            net.initialize_callbacks()
+            net.renew(self._training_options())
         if self.compile:
             net.module_.compile()
         seed = (self._seed + len(net.history)) % 2**31

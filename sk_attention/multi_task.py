@@ -107,7 +107,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         A label that means "missing" besides NaN, None and ``pandas.NA``; such as -1, with which
         labels stay integers.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the last fit instead of starting anew.
+        Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
+        codes of then, and the optimizer, callbacks and other training parameters of now.
     callbacks : list or None, default=None
         skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
     device : str or torch.device, default="auto"
@@ -464,7 +465,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     n_iter_no_change : int, default=12
         Passes without a better held-out loss before training stops.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the last fit instead of starting anew.
+        Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
+        codes of then, and the optimizer, callbacks and other training parameters of now.
     callbacks : list or None, default=None
         skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
     device : str or torch.device, default="auto"

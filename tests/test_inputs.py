@@ -101,6 +101,8 @@ def test_datetime_array_is_read_as_datetimes():
     X = np.datetime64("2024-01-01") + hours
     model = classifier().fit(X, hours[:, 0].astype(int) > 4500)
     assert model.attend(X).shape == (60, 1, 2)
+    assert model.score(X, hours[:, 0].astype(int) > 4500) == 1.0
+    assert_allclose(outputs(model, X[::-1])[::-1], outputs(model, X))
 
 
 # ---- frames ------------------------------------------------------------------------------------
@@ -186,7 +188,9 @@ def test_dates_and_durations_are_understood():
         }
     )
     y = days > 350
-    assert classifier().fit(frame, y).score(frame, y) == 1.0
+    model = classifier().fit(frame, y)
+    assert model.score(frame, y) == 1.0
+    assert_allclose(outputs(model, frame[::-1])[::-1], outputs(model, frame))
 
 
 # ---- what the columns are ----------------------------------------------------------------------

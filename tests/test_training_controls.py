@@ -208,21 +208,24 @@ def test_tasks_may_have_class_weights_of_their_own():
 
 
 @pytest.mark.parametrize(
-    "optimizer",
+    ("optimizer", "built"),
     [
-        "adamw",
-        "sgd",
-        torch.optim.RAdam,
-        partial(torch.optim.SGD, momentum=0.5),
-        partial(torch.optim.AdamW, amsgrad=True),
+        ("adamw", torch.optim.AdamW),
+        ("sgd", torch.optim.SGD),
+        (torch.optim.RAdam, torch.optim.RAdam),
+        (partial(torch.optim.SGD, momentum=0.5), torch.optim.SGD),
+        (partial(torch.optim.AdamW, amsgrad=True), torch.optim.AdamW),
     ],
     ids=["adamw", "sgd", "RAdam", "partial SGD", "partial AdamW"],
 )
-def test_any_optimizer_learns(optimizer):
+def test_any_optimizer_learns(optimizer, built):
     X, y = data_for(CLASSIFIER)
     model = classifier(optimizer=optimizer, learning_rate=0.02, max_epochs=200).fit(X, y)
     assert model.score(X, y) > 0.8
     assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert type(model.net_.optimizer_) is built
+    if isinstance(optimizer, partial):
+        assert optimizer.keywords.items() <= model.net_.optimizer_.defaults.items()
 
 
 def test_gradients_are_clipped_only_if_asked():

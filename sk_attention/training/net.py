@@ -124,6 +124,19 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         self.iterator_train__generator = generator
         self.iterator_valid__batch_size = self.module_.rows_at_a_time()
 
+    def renew(self, options: dict[str, Any]) -> None:
+        """Take new training options; optimiser and callbacks start anew, the weights stay.
+
+        Parameters
+        ----------
+        options : dict
+            Parameters that say how to train.
+        """
+        for name, value in options.items():
+            setattr(self, name, value)
+        self.initialize_callbacks()
+        self.initialize_optimizer()
+
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> AttentionNet:
         """Build the optimiser over the parameter groups."""
         self.optimizer_ = self.optimizer(

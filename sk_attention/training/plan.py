@@ -44,7 +44,7 @@ def is_tiny(n_rows: int, batch_size: int | str) -> bool:
     return n_rows < TINY_ROWS and (batch_size == "auto" or int(batch_size) >= n_rows)
 
 
-def plan(n_rows: int, batch_size: int | str, max_epochs: int | str) -> Plan:
+def plan(n_rows: int, batch_size: int | str, max_epochs: int | str, tiny: bool) -> Plan:
     """Return the batch size and the number of passes.
 
     Parameters
@@ -57,29 +57,21 @@ def plan(n_rows: int, batch_size: int | str, max_epochs: int | str) -> Plan:
     max_epochs : int or "auto"
         Passes over the rows, unless they make fewer than 30 steps. "auto": 30 steps in a tiny
         fit, else 100 passes.
+    tiny : bool
+        Whether the fit is tiny, see `is_tiny`; its rows held out count there.
 
     Returns
     -------
     plan : Plan
         Batch size and passes.
     """
-    if batch_size != "auto":
-        size = min(int(batch_size), n_rows)
-    elif n_rows < TINY_ROWS:
-        size = n_rows
-    elif n_rows > 100_000:
-        size = 1024
-    elif n_rows > 30_000:
-        size = 512
-    else:
-        size = min(max(2 ** round(log2(n_rows / 32)), 64), 256)
-    steps = ceil(n_rows / size)
+    size = auto_batch_size(n_rows, tiny) if batch_size == "auto" else min(int(batch_size), n_rows)
     if max_epochs == "auto":
-        max_epochs = 1 if is_tiny(n_rows, batch_size) else MAX_EPOCHS
-    return Plan(size, max(int(max_epochs), ceil(MIN_STEPS / steps)))
+        max_epochs = 1 if tiny else MAX_EPOCHS
+    return Plan(size, max(int(max_epochs), ceil(MIN_STEPS / ceil(n_rows / size))))
 
 
-def single_pass(n_rows: int, batch_size: int | str) -> Plan:
+def single_pass(n_rows: int, batch_size: int | str, tiny: bool) -> Plan:
     """Return the plan of one pass over the rows.
 
     Parameters
@@ -88,10 +80,36 @@ def single_pass(n_rows: int, batch_size: int | str) -> Plan:
         Rows to train on.
     batch_size : int or "auto"
         As for `plan`.
+    tiny : bool
+        As for `plan`.
 
     Returns
     -------
     plan : Plan
         With exactly one pass.
     """
-    return Plan(plan(n_rows, batch_size, 1).batch_size, 1)
+    return Plan(plan(n_rows, batch_size, 1, tiny).batch_size, 1)
+
+
+def auto_batch_size(n_rows: int, tiny: bool) -> int:
+    """Return the rows of a step, see `plan`.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to train on.
+    tiny : bool
+        Whether the fit is tiny.
+
+    Returns
+    -------
+    batch_size : int
+        From 64 to 1024, or all rows.
+    """
+    if tiny:
+        return n_rows
+    if n_rows > 100_000:
+        return 1024
+    if n_rows > 30_000:
+        return 512
+    return min(max(2 ** round(log2(n_rows / 32)), 64), 256)
