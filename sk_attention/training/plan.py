@@ -112,4 +112,4 @@ def auto_batch_size(n_rows: int, tiny: bool) -> int:
         return 1024
     if n_rows > 30_000:
         return 512
-    return min(max(2 ** round(log2(n_rows / 32)), 64), 256)
+    return int(min(max(2 ** round(log2(n_rows / 32)), 64), 256))
