@@ -40,13 +40,7 @@ def variants(*attentions: str) -> Iterator[Any]:
             periodic = (
                 {"numeric_embedding": "periodic", "n_heads": 2} if attention == "self" else {}
             )
-            yield kind(
-                attention=attention,
-                n_members=4,
-                hidden_layer_sizes=(32, 32),
-                max_epochs=100,
-                **periodic,
-            )
+            yield kind(attention=attention, n_members=4, hidden_layer_sizes=(32, 32), **periodic)
 
 
 def one_pass(model: Any, X: Any, y: Any) -> Any:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import roc_auc_score
 
 from sk_attention import MultiTaskAttentionClassifier
 from sk_attention.datasets import make_planted_tasks
@@ -177,32 +176,6 @@ def test_attention_finds_the_one_column_that_matters(attention):
 
 
 # ---- what the tasks share ----------------------------------------------------------------------
-
-
-def transfer(seed, n_few=60):
-    """Many labels of one task, few of another that depends on the same, and one of pure noise."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(4000, 10))
-    signal = X[:, 0] + X[:, 1] * X[:, 2]
-    many, few = (signal + 0.3 * rng.normal(size=4000) > 0 for _ in range(2))
-    y = np.column_stack([many, few, rng.random(4000) < 0.5]).astype(float)
-    y[rng.permutation(2000)[n_few:], 1] = np.nan
-    return X[:2000], y[:2000], X[2000:], y[2000:]
-
-
-@pytest.mark.slow
-def test_task_of_few_labels_is_helped_by_the_labels_of_another():
-    gains = []
-    for seed in range(4):
-        X, y, X_test, y_test = transfer(seed)
-        sizes = {"n_members": 4, "hidden_layer_sizes": (32, 32), "random_state": seed}
-        scores = []
-        for tasks in ([0, 1, 2], [1, 2]):
-            model = MultiTaskAttentionClassifier(**sizes).fit(X, y[:, tasks])
-            probability = model.predict_proba(X_test)[tasks.index(1)][:, 1]
-            scores.append(roc_auc_score(y_test[:, 1], probability))
-        gains.append(scores[0] - scores[1])
-    assert np.mean(gains) > 0.01, gains
 
 
 def test_what_one_task_reads_reaches_the_others_through_what_they_share():

@@ -107,7 +107,10 @@ def test_tasks_of_different_types_share_an_array_of_objects():
 
 
 def test_rows_mixing_strings_and_integers_are_two_tasks():
-    y = [["yes" if first else "no", int(second)] for first, second in zip(POSITIVE, SECOND)]  # noqa: B905
+    y = [
+        ["yes" if first else "no", int(second)]
+        for first, second in zip(POSITIVE, SECOND, strict=True)
+    ]
     model = classifier().fit(X, y)
     assert [own.tolist() for own in model.classes_] == [["no", "yes"], [0, 1]]
     assert model.predict(X).tolist() == y

@@ -85,6 +85,11 @@ class Reading(nn.Module):
         return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
 
 
+# Optimisers with a step size of their own move every parameter alike, some 0.002 a step. At that
+# pace omega would hardly leave 1 / K in the hundreds of steps of a fit.
+OMEGA_PACE = 10.0
+
+
 class TaskMixture(nn.Module):
     r"""What the tasks share: :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`, omega learned.
 
@@ -106,7 +111,7 @@ class TaskMixture(nn.Module):
 
     def task_weights(self) -> Tensor:
         """Return omega (K,): not negative, sums to 1."""
-        return torch.softmax(self.logit, dim=0)
+        return torch.softmax(OMEGA_PACE * self.logit, dim=0)
 
     def forward(self, representation: Tensor) -> Tensor:
         """Return z (B, D) of the tasks' representations (B, K, D)."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sk_attention.nn.reading import Reading, TaskMixture
+from sk_attention.nn.reading import OMEGA_PACE, Reading, TaskMixture
 
 
 def reading(n_queries=3, dim=4, n_heads=1, sharpness=1.0, seed=0):
@@ -109,8 +109,8 @@ def test_task_weights_sum_to_one(logits):
 
 def test_mixture_equals_the_formula():
     mixture, representation = TaskMixture(3, 4).double(), tokens(n_tokens=3)
-    mixture.logit.data = torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64)
-    omega = torch.tensor([0.0, 1.0, -2.0], dtype=torch.float64).exp()
+    mixture.logit.data = torch.tensor([0.0, 0.1, -0.2], dtype=torch.float64)
+    omega = (OMEGA_PACE * mixture.logit.data).exp()
     omega /= omega.sum()
     expected = sum(omega[i] * F.layer_norm(representation[:, i], (4,)) for i in range(3))
     assert_close(mixture(representation), expected)
