@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._build import build_network
 from ._inputs import Table, check_columns, check_table
-from ._labels import LabelColumns
+from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
 from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing
 from .data.batches import Rows
@@ -178,10 +178,18 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         }
 
     def _check_tasks(self, labels: LabelColumns, name: str) -> None:
+        """Refuse labels of other tasks; where both have names, of tasks in another order too."""
         if labels.n_tasks != len(self.task_names_):
             raise ValueError(
                 f"{name} has {labels.n_tasks} task(s), but {type(self).__name__} was fitted with "
                 f"{len(self.task_names_)}: {self.task_names_}."
+            )
+        unnamed = default_names(labels.n_tasks)
+        named = not labels.one_dimensional and unnamed not in (labels.names, self.task_names_)
+        if named and labels.names != self.task_names_:
+            raise ValueError(
+                f"{name} has the tasks {labels.names}, but {type(self).__name__} was fitted with "
+                f"{self.task_names_}, in this order."
             )
 
     def _split(
@@ -263,6 +271,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         self.loss_curve_ = history_values(net, ["train_loss"])[:, 0].tolist()
         keys = [f"valid_loss_{name}" for name in net.task_names] or ["valid_loss"]
         scores = 1.0 - history_values(net, keys)
+        scores[scores == 1.0] = np.nan  # a loss of exactly 0: nothing was held out, or one class
         self.validation_scores_ = scores if len(scores) else None
         rows = Rows(self._tensors({**codes, "weight": weight.astype(self._float_type)}))
         self.attention_weights_ = self._by_feature(net.mean_attention(rows))
@@ -289,6 +298,11 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
     def _float_type(self) -> type[np.floating[Any]]:
         weight = self.net_.module_.reading.query
         return np.float64 if weight.dtype == torch.float64 else np.float32
+
+    def _same_tasks(self, y: Any) -> Any:
+        """Return ``y`` if its tasks are those of ``fit``."""
+        self._check_tasks(label_columns(y, warn_on_column_vector=False), "y")
+        return y
 
     def _encoded(self, X: Any) -> Rows:
         """Check and encode rows to predict for."""

@@ -222,10 +222,26 @@ def _check_columns(columns: list[np.ndarray]) -> None:
             raise ValueError("y is ragged: every row must have the same number of labels.")
 
 
+def default_names(n_tasks: int) -> list[str]:
+    """Name tasks that came without names.
+
+    Parameters
+    ----------
+    n_tasks : int
+        Number of tasks.
+
+    Returns
+    -------
+    names : list of str
+        "y" for a single task, else "y0", "y1", ...
+    """
+    return ["y"] if n_tasks == 1 else [f"y{j}" for j in range(n_tasks)]
+
+
 def _task_names(names: list[Any]) -> list[str]:
     if all(isinstance(name, str) and name for name in names):
         return list(names)
-    return ["y"] if len(names) == 1 else [f"y{j}" for j in range(len(names))]
+    return default_names(len(names))
 
 
 def _is_null(column: np.ndarray) -> np.ndarray:

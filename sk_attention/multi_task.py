@@ -92,7 +92,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
         Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
-        30 steps for fewer than 500 rows in one batch, where nothing else stops the training.
+        30 steps for fewer than 500 rows in one batch.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
         restored. "auto" does so from 500 rows on.
@@ -134,6 +134,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Weighted mean over the training rows of where each task looks; rows sum to 1.
     task_weights_ : ndarray of shape (n_tasks,)
         omega: how much each task's representation weighs in what the tasks share; sums to 1.
+        Equal for ``attention="self"``, where all representations are one.
     task_names_ : list of str
         Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
     n_features_in_ : int
@@ -145,9 +146,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
-        Held-out score of each pass and task, 1 at the best: the share by which the log loss falls
-        below that of predicting the shares of the classes;
-        None without held-out rows.
+        Score of each task in each pass that had held-out rows, 1 at the best: the share by which
+        the log loss falls below that of predicting the shares of the classes. NaN for a task
+        without held-out labels; None without held-out rows.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the network.
 
@@ -382,8 +383,12 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         accuracy : float
             From 0 to 1.
         """
+        predicted = self.predict(X)
         return multi_task_accuracy_score(
-            y, self.predict(X), missing_label=self.missing_label, sample_weight=sample_weight
+            self._same_tasks(y),
+            predicted,
+            missing_label=self.missing_label,
+            sample_weight=sample_weight,
         )
 
     def _log_probabilities(self, X: Any) -> NDArray[np.float64]:
@@ -456,7 +461,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
         Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
-        30 steps for fewer than 500 rows in one batch, where nothing else stops the training.
+        30 steps for fewer than 500 rows in one batch.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
         restored. "auto" does so from 500 rows on.
@@ -490,6 +495,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Weighted mean over the training rows of where each task looks; rows sum to 1.
     task_weights_ : ndarray of shape (n_tasks,)
         omega: how much each task's representation weighs in what the tasks share; sums to 1.
+        Equal for ``attention="self"``, where all representations are one.
     task_names_ : list of str
         Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
     n_features_in_ : int
@@ -501,8 +507,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
-        Held-out score of each pass and task, 1 at the best: :math:`R^2`;
-        None without held-out rows.
+        Held-out score of each pass that had held-out rows, and task, 1 at the best: one minus the
+        squared error as a share of the variance in training; None without held-out rows.
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the network.
 
@@ -655,7 +661,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         r2 : float
             1 at the best; NaN if no task has two observed labels.
         """
-        return multi_task_r2_score(y, self.predict(X), sample_weight=sample_weight)
+        predicted = self.predict(X)
+        return multi_task_r2_score(self._same_tasks(y), predicted, sample_weight=sample_weight)
 
 
 def _is_list_of_classes(classes: Any) -> bool:

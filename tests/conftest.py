@@ -13,7 +13,6 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        import torch
+    import torch
 
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)  # threads that wait for a busy core cost more than they give

@@ -1,4 +1,4 @@
-"""What tasks share, they share through z, and omega says whose reading it is."""
+"""Tasks help each other; z lets one read what another reads, weighted by omega."""
 
 import numpy as np
 import pytest

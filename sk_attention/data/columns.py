@@ -101,8 +101,16 @@ def is_table(X: Any) -> bool:
     -------
     is_table : bool
         True for pandas, polars and their kin; False for arrays and lists.
+
+    Raises
+    ------
+    ValueError
+        If two columns share a name.
     """
-    return isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
+    try:
+        return isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"X is a data frame in which two columns share a name: {error}") from error
 
 
 def table_columns(X: Any) -> list[Column]:

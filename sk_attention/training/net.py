@@ -312,6 +312,23 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         predicted: NDArray[Any] = best.cpu().numpy()
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
+    def predict_proba(self, X: Rows) -> NDArray[Any]:
+        """Return the probabilities of classes, for skorch's scoring callbacks.
+
+        Parameters
+        ----------
+        X : Rows
+            Encoded rows.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_rows, n_classes) or (n_rows, n_tasks, n_classes)
+            Mean over the members.
+        """
+        outputs = self.criterion_.ensemble(torch.cat(list(self.forward_iter(X)))).squeeze(2)
+        probabilities: NDArray[Any] = outputs.exp().cpu().numpy()
+        return probabilities[:, 0] if probabilities.shape[1] == 1 else probabilities
+
     def __getstate__(self) -> dict[str, Any]:
         """Drop what only training needs, and take the weights to the CPU."""
         state = self.__dict__.copy()
