@@ -18,6 +18,7 @@ from .data.targets import (
     ClassEncoder,
     EncodedTargets,
     NumberEncoder,
+    class_null_loss,
     class_weight_factors,
 )
 from .metrics import multi_task_accuracy_score, multi_task_r2_score
@@ -242,6 +243,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
 
     def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder:
         encoder = ClassEncoder(self.missing_label).fit(table.labels, table.weight, classes)
+        if self.class_weight is not None:
+            targets = encoder.transform(table.labels)
+            weight = self._class_weighted(targets, encoder, table.weight)
+            encoder.null_loss_ = class_null_loss(targets, weight)
         one = self._one_dimensional
         self.classes_ = encoder.classes_[0] if one else encoder.classes_
         return encoder
@@ -257,9 +262,12 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     ) -> NDArray[np.float64]:
         if self.class_weight is None:
             return weight
-        factors = class_weight_factors(
-            self.class_weight, targets, self._target_encoder.classes_, weight
-        )
+        return self._class_weighted(targets, self._target_encoder, weight)
+
+    def _class_weighted(
+        self, targets: EncodedTargets, encoder: ClassEncoder, weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        factors = class_weight_factors(self.class_weight, targets, encoder.classes_, weight)
         return factors * weight[:, None]
 
     def partial_fit(

@@ -312,3 +312,25 @@ def test_score_leaves_missing_labels_out():
     assert model.score(X, labels) == 1.0
     labels[1] = 1 - labels[1]
     assert model.score(X, labels) == 0.5
+
+
+def test_class_weights_do_not_make_a_task_count_for_more():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    y = np.column_stack([rng.random(400) < 0.05, rng.random(400) < 0.5]).astype(int)
+    weighted = classifier(class_weight=["balanced", None]).fit(X, y)
+    assert_allclose(weighted._target_encoder.null_loss_, [np.log(2), np.log(2)], rtol=0.01)
+    plain = classifier().fit(X, y)
+    assert plain._target_encoder.null_loss_[0] < 0.3
+
+
+def test_tasks_in_another_order_are_refused():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = pd.DataFrame({"p": rng.integers(0, 2, 60), "q": rng.integers(0, 2, 60)})
+    model = classifier().fit(X, y)
+    swapped = y[["q", "p"]]
+    for use in (model.score, model.partial_fit):
+        with pytest.raises(ValueError, match=r"y has the tasks \['q', 'p'\].*\['p', 'q'\]"):
+            use(X, swapped)
+    assert model.score(X, y.to_numpy()) == model.score(X, y)  # without names, order is trusted

@@ -101,13 +101,7 @@ class ClassEncoder:
         else:
             self.classes_ = [np.unique(np.asarray(own)) for own in classes]
             check_n_tasks("classes", len(self.classes_), labels.n_tasks)
-        targets = self.transform(labels)
-        self.null_loss_ = np.array(
-            [
-                _entropy(targets.values[seen, task], weight[seen])
-                for task, seen in enumerate(targets.observed.T)
-            ]
-        )
+        self.null_loss_ = class_null_loss(self.transform(labels), weight[:, None])
         return self
 
     def _observed_classes(self, name: str, column: NDArray[Any]) -> NDArray[Any]:
@@ -377,6 +371,31 @@ def _balanced(codes: NDArray[Any], weight: NDArray[np.float64], n_classes: int) 
     return total.sum() / (n_classes * np.where(total > 0, total, 1.0))
 
 
+def class_null_loss(targets: EncodedTargets, weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the entropy of each task's weighted classes, in nats.
+
+    Parameters
+    ----------
+    targets : EncodedTargets
+        Class codes.
+    weight : ndarray of shape (n_rows, 1) or (n_rows, n_tasks)
+        Weight of each label.
+
+    Returns
+    -------
+    null_loss : ndarray of shape (n_tasks,)
+        Positive: 1 for a task with a single class.
+    """
+    weight = np.broadcast_to(weight, targets.values.shape)
+    losses = []
+    for codes, seen, own in zip(targets.values.T, targets.observed.T, weight.T, strict=True):
+        total = np.bincount(codes[seen], weights=own[seen])
+        share = total[total > 0] / max(total.sum(), 1e-300)
+        entropy = -float(np.sum(share * np.log(share)))
+        losses.append(entropy if entropy > 0.0 else 1.0)
+    return np.array(losses)
+
+
 def check_n_tasks(parameter: str, n_given: int, n_tasks: int) -> None:
     """Refuse a list that has not one entry per task.
 
@@ -396,14 +415,6 @@ def check_n_tasks(parameter: str, n_given: int, n_tasks: int) -> None:
     """
     if n_given != n_tasks:
         raise ValueError(f"{parameter} must have one entry per task, {n_tasks}; got {n_given}.")
-
-
-def _entropy(codes: NDArray[Any], weight: NDArray[np.float64]) -> float:
-    """Return the entropy of the weighted classes in nats; 1 if there is only one."""
-    total = np.bincount(codes, weights=weight)
-    share = total[total > 0] / max(total.sum(), 1e-300)
-    entropy = -float(np.sum(share * np.log(share)))
-    return entropy if entropy > 0.0 else 1.0
 
 
 def all_missing(name: str) -> str:
