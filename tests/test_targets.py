@@ -319,7 +319,7 @@ def test_class_weights_do_not_make_a_task_count_for_more():
     X = rng.normal(size=(400, 3))
     y = np.column_stack([rng.random(400) < 0.05, rng.random(400) < 0.5]).astype(int)
     weighted = classifier(class_weight=["balanced", None]).fit(X, y)
-    assert_allclose(weighted._target_encoder.null_loss_, [np.log(2), np.log(2)], rtol=0.01)
+    assert_allclose(weighted._target_encoder.null_loss_, [np.log(2), np.log(2)], rtol=0.03)
     plain = classifier().fit(X, y)
     assert plain._target_encoder.null_loss_[0] < 0.3
 
