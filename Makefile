@@ -4,14 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OLD := .venv-oldest
 
-.PHONY: test fast lint demo clean
+.PHONY: test fast lint demo oldest clean
 
 # One thread per worker: two workers of one thread are faster than two that compete.
-test fast: export OMP_NUM_THREADS := 1
-test fast: export MKL_NUM_THREADS := 1
+test fast oldest: export OMP_NUM_THREADS := 1
+test fast oldest: export MKL_NUM_THREADS := 1
 # Without it scikit-learn skips its array API check.
-test fast: export SCIPY_ARRAY_API := 1
+test fast oldest: export SCIPY_ARRAY_API := 1
 
 test: lint  # every check
 	$(BIN)/python -m pytest -n 2
@@ -25,11 +26,15 @@ lint: $(READY)  # style, floors, types
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
+# Where a library of then warns of its own end, that is no finding: hence -W default.
+oldest: $(OLD)/.ready  # the tests with the oldest versions that are supported
+	$(OLD)/bin/python -m pytest -n 2 -m "not slow" -W default
+
 demo: $(READY)  # the main job on real data
 	$(BIN)/python docs/examples/plot_flights.py
 
 clean:  # leaves nothing but the sources
-	rm -rf $(VENV) build dist *.egg-info .coverage* .hypothesis
+	rm -rf $(VENV) $(OLD) build dist *.egg-info .coverage* .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -43,4 +48,9 @@ $(BIN)/python:
 $(READY): pyproject.toml constraints.txt sk_attention/__init__.py | $(BIN)/python
 	@echo "Setting up $(VENV): a few minutes the first time."
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(OLD)/.ready: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv $(OLD)
+	$(OLD)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[frame,plot,test,track]'
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from ._build import build_network
 from ._inputs import Table, check_columns, check_table
 from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
-from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing
+from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
 from .data.fields import TableEncoder, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
@@ -29,6 +30,24 @@ from .training.plan import TINY_ROWS, Plan, is_tiny, plan, single_pass
 from .training.train import history_values, train, training_callbacks
 
 Codes = Mapping[str, NDArray[Any]]
+
+# What codes and network are built from: a fit that goes on from the last one cannot change them.
+BUILDING_PARAMETERS = (
+    "attention",
+    "embedding_dim",
+    "n_heads",
+    "n_layers",
+    "n_members",
+    "hidden_layer_sizes",
+    "dropout",
+    "attention_sharpness",
+    "numeric_embedding",
+    "n_bins",
+    "categorical_features",
+    "missing_label",
+    "device",
+    "precision",
+)
 
 
 class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
@@ -102,11 +121,14 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         with all_or_nothing(self):
             self._validate_params()
             warm = self.warm_start and hasattr(self, "net_")
-            table, targets, codes = self._encode(X, y, sample_weight, cold=not warm)
+            table = self._check_rows(X, y, sample_weight, cold=not warm)
+            tiny = is_tiny(len(table), self.batch_size)
             if warm:
                 self.net_.renew(self._training_options())
+            else:
+                self._build(table, None, tiny)
+            targets, codes = self._encode(table)
             rows = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
-            tiny = is_tiny(len(table), self.batch_size)
             walk = plan(len(rows[0]), self.batch_size, self.max_epochs, tiny)
             interrupt = self._train(table, codes, *rows, walk)
         if interrupt is not None:
@@ -117,29 +139,38 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         """Pass once over the rows; codes are learned in the first call and stay."""
         with all_or_nothing(self):
             self._validate_params()
-            table, targets, codes = self._encode(X, y, sample_weight, cold=False, classes=classes)
+            cold = not hasattr(self, "net_")
+            table = self._check_rows(X, y, sample_weight, cold=cold)
+            if cold:
+                self._build(table, classes, tiny=False)  # more rows will come
+            targets, codes = self._encode(table)
             rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
-            tiny = is_tiny(len(table), self.batch_size)
-            walk = single_pass(len(rows), self.batch_size, tiny)
+            walk = single_pass(len(rows), self.batch_size)
             interrupt = self._train(table, codes, rows, None, walk)
         if interrupt is not None:
             raise interrupt
 
-    def _encode(
-        self, X: Any, y: Any, sample_weight: Any, *, cold: bool, classes: Any = None
-    ) -> tuple[Table, EncodedTargets, Codes]:
-        """Check and encode the rows; learn the codes and build the net unless they are there."""
-        cold = cold or not hasattr(self, "net_")
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, cold: bool) -> Table:
+        """Check the rows and, unless the start is cold, that they and the parameters still fit."""
         table = check_table(self, X, y, sample_weight, reset=cold)
-        if cold:
-            self._build(table, classes)
-        self._check_tasks(table.labels, "y")
-        targets = self._target_encoder.transform(table.labels)
-        codes = self._table_encoder.transform(table.columns, self._float_type)
-        return table, targets, codes
+        if not cold:
+            check_unchanged(self, self._built_with)
+            self._check_tasks(table.labels, "y")
+        return table
 
-    def _build(self, table: Table, classes: Any) -> None:
+    def _encode(self, table: Table) -> tuple[EncodedTargets, Codes]:
+        """Turn the rows into codes."""
+        targets = self._target_encoder.transform(table.labels)
+        return targets, self._table_encoder.transform(table.columns, self._float_type)
+
+    def _build(self, table: Table, classes: Any, tiny: bool) -> None:
         """Learn the codes of X and y, and build the net for them."""
+        parameters = self.get_params(deep=False)
+        self._built_with = {
+            name: copy.deepcopy(parameters[name])
+            for name in BUILDING_PARAMETERS
+            if name in parameters
+        }
         self.task_names_ = table.labels.names
         self._one_dimensional = table.labels.one_dimensional
         self._seed = draw_seed(self.random_state)
@@ -152,7 +183,6 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         kinds = field_kinds(table.columns, self.categorical_features)
         self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
         device = resolve_device(self.device)
-        tiny = is_tiny(len(table), self.batch_size)
         network = build_network(self, self._table_encoder, self._n_outputs(), self._seed, tiny)
         precision = resolve_precision(self.precision, device, tiny)
         self.net_ = AttentionNet(

@@ -119,6 +119,11 @@ def is_missing(column: np.ndarray, missing_label: Any = None) -> np.ndarray:
     missing : ndarray of shape (n_samples,) and dtype bool
         True where there is no label.
 
+    Raises
+    ------
+    ValueError
+        If ``missing_label`` is a list or an array.
+
     Examples
     --------
     >>> import numpy as np
@@ -126,6 +131,8 @@ def is_missing(column: np.ndarray, missing_label: Any = None) -> np.ndarray:
     >>> is_missing(np.array([0.0, np.nan, -1.0]), missing_label=-1)
     array([False,  True,  True])
     """
+    if isinstance(missing_label, (list, tuple, set, dict, np.ndarray)):
+        raise ValueError(f"missing_label must be a single label, got {missing_label!r}.")
     missing = _is_null(column)
     if not _is_null(np.array([missing_label], dtype=object))[0]:
         present = ~missing

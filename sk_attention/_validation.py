@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
+import joblib
 from sklearn.utils._param_validation import Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
@@ -94,6 +95,31 @@ def check_layers(hidden_layer_sizes: Any) -> tuple[int, ...]:
             f"1; got {hidden_layer_sizes!r}."
         )
     return tuple(int(size) for size in sizes)
+
+
+def check_unchanged(estimator: Any, built_with: dict[str, Any]) -> None:
+    """Refuse parameters that were changed after what they describe was built.
+
+    Parameters
+    ----------
+    estimator : object
+        A fitted estimator.
+    built_with : dict
+        Values of the parameters when its network was built.
+
+    Raises
+    ------
+    ValueError
+        If one of them has another value now.
+    """
+    for name, then in built_with.items():
+        now = getattr(estimator, name)
+        if joblib.hash(now) != joblib.hash(then):
+            raise ValueError(
+                f"{type(estimator).__name__} was fitted with {name}={then!r}, which is now "
+                f"{now!r}: a fit that goes on from the last one cannot change it. Set it back, or "
+                "start anew with fit and warm_start=False."
+            )
 
 
 @contextmanager

@@ -43,9 +43,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     Every feature of a row becomes a token. Each task's query reads the tokens with attention
     weights :math:`\alpha_{ij}`, giving :math:`z_i = \sum_j \alpha_{ij} v_j`; what the tasks share
     is :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`. The tower of a task, a parameter-efficient
-    ensemble of MLPs [1]_, takes the tokens scaled by that task's attention, beside *z*. The loss is
-    the mean over tasks of the cross entropy over observed labels, each task's as a share of what
-    it is without looking at the features: a label may be missing for any row and task.
+    ensemble of MLPs [1]_, takes the tokens scaled by that task's attention, beside *z*, and a
+    linear layer on its :math:`z_i` adds to its outputs. The loss is the mean over tasks of the
+    cross entropy over observed labels, each task's as a share of what it is without looking at the
+    features: a label may be missing for any row and task.
 
     Parameters
     ----------

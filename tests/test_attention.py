@@ -85,7 +85,7 @@ def test_tasks_share_one_reading_only_with_self_attention(attention):
 def test_attention_is_aligned_with_the_features():
     frame = mixed_frame()
     y = np.column_stack([frame["colour"] == "red", frame["weight"] > 0])
-    model = one_pass(classifier(**{**SIZES, "n_heads": 1}), frame, y)
+    model = one_pass(classifier(precision="float64", **{**SIZES, "n_heads": 1}), frame, y)
     tokens = model._table_encoder.token_features_
     names = model.feature_names_in_[tokens].tolist()
     # numbers first, then the parts of datetimes, then categories
@@ -105,7 +105,7 @@ def test_attention_is_aligned_with_the_features():
 
 def test_representation_is_what_the_weights_read():
     X, y = data_for(KINDS[0])
-    model = one_pass(classifier(**{**SIZES, "n_heads": 1}), X, y)
+    model = one_pass(classifier(precision="float64", **{**SIZES, "n_heads": 1}), X, y)
     read = model.transform(X)
     assert read.shape == (60, 16)
     assert read.dtype == np.float64

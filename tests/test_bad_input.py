@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import (
@@ -13,6 +14,7 @@ from sklearn.utils._param_validation import (
     generate_invalid_param_val,
     make_constraint,
 )
+from skorch.callbacks import Callback
 
 from tests._estimators import (
     KINDS,
@@ -266,6 +268,28 @@ def test_bad_validation_data_are_refused(kind, validation, match):
 def test_validation_label_outside_the_classes_is_refused():
     refuses(
         classifier(), X, Y, "Task 'y1' of y.* has the label 2", X_val=X, y_val=Y + np.array([0, 1])
+    )
+
+
+# ---- training ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing_label", [[-1, -2], (0,), np.array([-1])])
+def test_several_missing_labels_are_refused(missing_label):
+    refuses(
+        classifier(missing_label=missing_label), X, Y, "missing_label must be a single label, got"
+    )
+
+
+@pytest.mark.parametrize("entry", [5, "early_stopping", ("name", 5), (Callback(), "name")])
+@over_kinds
+def test_what_is_no_callback_is_refused(kind, entry):
+    refuses(small(kind, callbacks=[entry]), X, Y, "callbacks must hold skorch callbacks.*got")
+
+
+def test_an_optimizer_without_parameter_groups_is_refused():
+    refuses(
+        classifier(optimizer=torch.optim.LBFGS), X, Y, "optimizer must take.*LBFGS.* says: LBFGS"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -25,6 +26,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.fixes import parse_version
 
 from sk_attention.metrics import make_multi_task_scorer
 from tests._estimators import (
@@ -39,6 +41,12 @@ from tests._estimators import (
 )
 
 GRID = {"learning_rate": [1e-4, 0.02]}
+
+
+def since(release):
+    """Mark a test of what scikit-learn has had since ``release``."""
+    old = parse_version(sklearn.__version__) < parse_version(release)
+    return pytest.mark.skipif(old, reason=f"scikit-learn {sklearn.__version__} < {release}")
 
 
 def data_with_gaps(kind, n_samples=60):
@@ -166,7 +174,10 @@ def test_scorers_of_the_package_serve_cross_validation(kind):
     assert_allclose(scores[f"test_{names[0]}"], default)
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
+@pytest.mark.parametrize(
+    "method",
+    ["sigmoid", "isotonic", pytest.param("temperature", marks=since("1.8"))],
+)
 def test_probabilities_of_one_task_can_be_calibrated(method):
     X, y = data_for(KINDS[0], n_tasks=1)
     calibrated = CalibratedClassifierCV(classifier(), method=method, cv=2).fit(X, y)
@@ -248,6 +259,7 @@ def test_estimator_shows_itself(kind):
 # ---- metadata routing --------------------------------------------------------------------------
 
 
+@since("1.7")  # before, pipelines did not route to score
 @over_kinds
 def test_weights_are_routed_through_search_and_pipeline(kind):
     X, y = data_with_gaps(kind)

@@ -71,7 +71,8 @@ def test_interrupt_restores_the_best_weights_so_far(kind):
     best = model.validation_scores_.mean(axis=1).argmax() + 1
     assert best < 55
     class_or_none = {"classes": [[0, 1], [0, 1]]} if kind is KINDS[0] else {}
-    expected = small(kind, **parameters).partial_fit(X, y, **class_or_none)
+    expected = small(kind, batch_size=60, precision="float64", **parameters)
+    expected.partial_fit(X, y, **class_or_none)
     for _ in range(best - 1):
         expected.partial_fit(X, y)
     assert_same_outputs(model, expected, X, rtol=1e-6)

@@ -1,5 +1,6 @@
 """Early stopping, more passes, weights, optimisers, callbacks, precision, randomness, failure."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -152,6 +153,28 @@ def test_warm_start_goes_on_and_a_cold_start_does_not(kind):
     model.set_params(warm_start=False).fit(X, y)
     assert model.n_iter_ == n_passes
     assert_same_outputs(model, small(kind).fit(X, y), X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hidden_layer_sizes", (8, 8)), ("attention", "double"), ("categorical_features", [0])],
+)
+def test_what_the_network_is_built_from_cannot_change_later(method, name, value):
+    X, y = data_for(CLASSIFIER)
+    model = one_pass(classifier(warm_start=True), X, y)
+    model.set_params(**{name: value})
+    match = f"was fitted with {name}=.*which is now {re.escape(repr(value))}.*start anew"
+    with pytest.raises(ValueError, match=match):
+        getattr(model, method)(X, y)
+    model.set_params(warm_start=False).fit(X, y)
+
+
+def test_a_first_partial_fit_of_few_rows_builds_for_many():
+    X, y = data_for(CLASSIFIER, n_tasks=1)
+    few = CLASSIFIER(hidden_layer_sizes=8).partial_fit(X, y, classes=[0, 1])
+    assert few.net_.module_.towers.first.scale.shape[0] == 16
+    assert few.net_.module_.reading.query.dtype == torch.float32
 
 
 # ---- weights -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .encoders import SelfAttentionEncoder
 from .reading import Reading, TaskMixture
 from .tokens import Tokens
-from .towers import GatedTowers
+from .towers import GatedTowers, LinearTowers
 
 # Rows are evaluated so many at a time that what a layer writes stays near the processor.
 CELLS_AT_A_TIME = 2**21
@@ -86,7 +86,8 @@ class MultiTaskNetwork(nn.Module):
         self.reading = Reading(
             n_queries, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
         )
-        self.mixture = TaskMixture(self.n_tasks, sizes.embedding_dim)
+        self.norm = nn.LayerNorm(sizes.embedding_dim, elementwise_affine=False)
+        self.mixture = TaskMixture(self.n_tasks)
         self.towers = GatedTowers(
             n_tokens,
             sizes.embedding_dim,
@@ -96,6 +97,7 @@ class MultiTaskNetwork(nn.Module):
             sizes.dropout,
             generator,
         )
+        self.own_towers = LinearTowers(self.n_tasks, sizes.embedding_dim, max(n_outputs))
 
     def read(self, inputs: Mapping[str, Tensor]) -> Read:
         """Return what each task reads in encoded rows, without running the towers."""
@@ -111,8 +113,10 @@ class MultiTaskNetwork(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the outputs (B, K, M, C) of encoded rows, float32 at least."""
         tokens, weights, representation = self.read(inputs)
+        representation = self.norm(representation)
         outputs: Tensor = self.towers(tokens, weights, self.mixture(representation))
-        return outputs
+        own: Tensor = self.own_towers(representation)
+        return outputs + own.unsqueeze(2)  # one for all members
 
     def rows_at_a_time(self) -> int:
         """Return how many rows to evaluate at once: fewer for wide networks.

@@ -94,26 +94,28 @@ class TaskMixture(nn.Module):
     r"""What the tasks share: :math:`z = \sum_i \omega_i \mathrm{LN}(z_i)`, omega learned.
 
     The normalisation makes omega identifiable: without it a task's weight could hide in the scale
-    of its representation.
+    of its representation. Every task sees the same *z*, but hands its gradient on to omega and to
+    its own :math:`z_i` alone: what another task reads is that task's answer to its own question,
+    and omega weighs how much that helps. Otherwise a task of pure noise would end as a spare reader
+    for the others, with a large omega.
 
     Parameters
     ----------
     n_tasks : int
         K.
-    embedding_dim : int
-        D.
     """
 
-    def __init__(self, n_tasks: int, embedding_dim: int) -> None:
+    def __init__(self, n_tasks: int) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.zeros(n_tasks))
-        self.norm = nn.LayerNorm(embedding_dim, elementwise_affine=False)
 
     def task_weights(self) -> Tensor:
         """Return omega (K,): not negative, sums to 1."""
         return torch.softmax(OMEGA_PACE * self.logit, dim=0)
 
     def forward(self, representation: Tensor) -> Tensor:
-        """Return z (B, D) of the tasks' representations (B, K, D)."""
-        normed = self.norm(representation)
-        return torch.einsum("k,bkd->bd", self.task_weights().to(normed.dtype), normed)
+        """Return z as each task sees it (B, K, D), of normalised representations (B, K, D)."""
+        omega = self.task_weights().to(representation.dtype)
+        others = representation.detach()
+        shared = torch.einsum("k,bkd->bd", omega, others).unsqueeze(1)
+        return shared + omega.unsqueeze(-1) * (representation - others)  # the last term is 0

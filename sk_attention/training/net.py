@@ -138,10 +138,21 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         self.initialize_optimizer()
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> AttentionNet:
-        """Build the optimiser over the parameter groups."""
-        self.optimizer_ = self.optimizer(
-            parameter_groups(self.module_, self.weight_decay), lr=self.lr
-        )
+        """Build the optimiser over the parameter groups.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be built so.
+        """
+        groups = parameter_groups(self.module_, self.weight_decay)
+        try:
+            self.optimizer_ = self.optimizer(groups, lr=self.lr)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "optimizer must take parameter groups and lr, as torch's optimizers do; "
+                f"{self.optimizer!r} says: {error}"
+            ) from error
         return self
 
     def infer(self, x: Mapping[str, Tensor], **fit_params: Any) -> Tensor:
@@ -311,23 +322,6 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         best = outputs.argmax(-1) if outputs.shape[-1] > 1 else outputs.squeeze(-1)
         predicted: NDArray[Any] = best.cpu().numpy()
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
-
-    def predict_proba(self, X: Rows) -> NDArray[Any]:
-        """Return the probabilities of classes, for skorch's scoring callbacks.
-
-        Parameters
-        ----------
-        X : Rows
-            Encoded rows.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_rows, n_classes) or (n_rows, n_tasks, n_classes)
-            Mean over the members.
-        """
-        outputs = self.criterion_.ensemble(torch.cat(list(self.forward_iter(X)))).squeeze(2)
-        probabilities: NDArray[Any] = outputs.exp().cpu().numpy()
-        return probabilities[:, 0] if probabilities.shape[1] == 1 else probabilities
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop what only training needs, and take the weights to the CPU."""

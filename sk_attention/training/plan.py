@@ -12,7 +12,6 @@ TINY_ROWS = 500
 # Fits of few rows pass over them more often than max_epochs, until this many steps are done.
 MIN_STEPS = 30
 
-
 # Passes at the most where none are asked for. A tiny fit, which nothing stops, takes MIN_STEPS:
 # more of them make it too sure of itself (benchmarks/quality/tiny_tables.py).
 MAX_EPOCHS = 100
@@ -71,7 +70,7 @@ def plan(n_rows: int, batch_size: int | str, max_epochs: int | str, tiny: bool) 
     return Plan(size, max(int(max_epochs), ceil(MIN_STEPS / ceil(n_rows / size))))
 
 
-def single_pass(n_rows: int, batch_size: int | str, tiny: bool) -> Plan:
+def single_pass(n_rows: int, batch_size: int | str) -> Plan:
     """Return the plan of one pass over the rows.
 
     Parameters
@@ -80,15 +79,13 @@ def single_pass(n_rows: int, batch_size: int | str, tiny: bool) -> Plan:
         Rows to train on.
     batch_size : int or "auto"
         As for `plan`.
-    tiny : bool
-        As for `plan`.
 
     Returns
     -------
     plan : Plan
         With exactly one pass.
     """
-    return Plan(plan(n_rows, batch_size, 1, tiny).batch_size, 1)
+    return Plan(plan(n_rows, batch_size, 1, tiny=False).batch_size, 1)
 
 
 def auto_batch_size(n_rows: int, tiny: bool) -> int:

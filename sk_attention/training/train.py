@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping
 
 from sk_attention.data.batches import Rows
 from sk_attention.nn.layers import seed_dropout
@@ -42,7 +42,14 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
     -------
     callbacks : list
         For ``AttentionNet``.
+
+    Raises
+    ------
+    ValueError
+        If an entry is no callback.
     """
+    for entry in callbacks or []:
+        _check_callback(entry)
     own = [_copied(callback) for callback in callbacks or []]
     if patience is None:
         return own
@@ -50,6 +57,17 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
         monitor="valid_loss", patience=patience, threshold=0.0, load_best=True, sink=_silent
     )
     return [*own, ("early_stopping", stopping)]
+
+
+def _check_callback(entry: Any) -> None:
+    named = isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)
+    callback = entry[1] if named else entry
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback):
+        raise ValueError(
+            "callbacks must hold skorch callbacks, or pairs of a name and a callback; "
+            f"got {entry!r}."
+        )
 
 
 def _copied(callback: Any) -> Any:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.testing import assert_close
 
 from sk_attention.nn.multi_task import MultiTaskNetwork, Sizes
@@ -53,8 +54,12 @@ def test_outputs_are_made_of_what_the_tasks_read(attention):
     outputs = own(rows())
     assert outputs.shape == (6, 2, 3, 3)
     read = own.read(rows())
-    z = own.mixture(read.representation)
-    assert_close(outputs, own.towers(read.tokens, read.weights, z))
+    own.own_towers.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+    outputs = own(rows())
+    representation = F.layer_norm(read.representation, (8,))
+    z = own.mixture(representation)
+    members = own.towers(read.tokens, read.weights, z)
+    assert_close(outputs, members + own.own_towers(representation).unsqueeze(2))
 
 
 @pytest.mark.parametrize(("attention", "shared"), [("cross", 0), ("self", 1), ("double", 0)])

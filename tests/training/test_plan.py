@@ -9,6 +9,7 @@ from sk_attention.training.plan import (
     MIN_STEPS,
     TINY_ROWS,
     Plan,
+    auto_batch_size,
     is_tiny,
     plan,
     single_pass,
@@ -83,7 +84,6 @@ def test_automatic_passes_are_few_where_nothing_stops_them(tiny, passes):
     assert plan(400, "auto", "auto", tiny).n_epochs == passes
 
 
-@given(N_ROWS, st.booleans())
-def test_a_single_pass_is_exactly_one(n_rows, tiny):
-    expected = Plan(plan(n_rows, "auto", 1, tiny).batch_size, 1)
-    assert single_pass(n_rows, "auto", tiny) == expected
+@given(N_ROWS)
+def test_a_single_pass_is_exactly_one_over_batches_for_more_rows_to_come(n_rows):
+    assert single_pass(n_rows, "auto") == Plan(auto_batch_size(n_rows, tiny=False), 1)

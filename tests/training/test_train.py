@@ -142,7 +142,7 @@ def test_the_users_callbacks_are_copied():
 def test_epoch_scoring_counts_right_answers(on_train):
     net, _ = train_with(EpochScoring("accuracy", name="right", on_train=on_train), lr=0.0)
     rows = make_rows() if on_train else held_out_rows()
-    expected = accuracy_score(rows.target, net.predict(rows))
+    expected = accuracy_score(rows.target.numpy(), net.predict(rows))
     assert 0.0 < expected < 1.0
     assert_allclose(net.history[:, "right"], expected)
 

@@ -76,14 +76,12 @@ class GatedTowers(nn.Module):
             Tokens of the rows.
         weights : Tensor of shape (B, K, T)
             Attention weights of the tasks.
-        shared : Tensor of shape (B, D)
-            z.
+        shared : Tensor of shape (B, K, D)
+            z, as each task sees it.
         """
-        n_tasks, n_tokens = weights.shape[1:]
-        gate = (weights * n_tokens).to(tokens.dtype)
+        gate = (weights * weights.shape[-1]).to(tokens.dtype)
         gated = (gate.unsqueeze(-1) * tokens.unsqueeze(1)).flatten(-2)  # B K TD
-        shared = shared.to(gated.dtype).unsqueeze(1).expand(-1, n_tasks, -1)
-        x = self.first(torch.cat([gated, shared], dim=-1))  # B K M H
+        x = self.first(torch.cat([gated, shared.to(gated.dtype)], dim=-1))  # B K M H
         x = self.dropout(torch.relu(x))
         for layer in self.hidden:
             x = self.dropout(torch.relu(layer(x)))

@@ -23,7 +23,7 @@ def draw(n_rows=7, n_tasks=2, seed=0):
 
     own = generator(seed)
     weights = torch.softmax(normal(n_tasks, N_TOKENS), -1)
-    return normal(N_TOKENS, DIM), weights, normal(DIM)
+    return normal(N_TOKENS, DIM), weights, normal(n_tasks, DIM)
 
 
 def test_towers_equal_a_loop_over_rows_and_tasks():
@@ -34,7 +34,7 @@ def test_towers_equal_a_loop_over_rows_and_tasks():
     for row in range(7):
         for task in range(2):
             gated = [N_TOKENS * weights[row, task, j] * tokens[row, j] for j in range(N_TOKENS)]
-            x = torch.cat([*gated, shared[row]])
+            x = torch.cat([*gated, shared[row, task]])
             hidden = layer.first(x.view(1, 1, -1))[0, 0].relu()  # M H
             for linear in layer.hidden:
                 hidden = linear(hidden).relu()
@@ -46,8 +46,8 @@ def test_towers_equal_a_loop_over_rows_and_tasks():
 def test_uniform_attention_gates_nothing():
     layer, (tokens, weights, shared) = towers(), draw()
     uniform = torch.full_like(weights, 1 / N_TOKENS)
-    flat = torch.cat([tokens.flatten(1), shared], dim=1)
-    hidden = layer.first(flat.unsqueeze(1).expand(-1, 2, -1)).relu()
+    flat = tokens.flatten(1).unsqueeze(1).expand(-1, 2, -1)
+    hidden = layer.first(torch.cat([flat, shared], dim=-1)).relu()
     assert_close(layer(tokens, uniform, shared), layer.last(hidden))
 
 
