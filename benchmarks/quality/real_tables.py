@@ -10,56 +10,16 @@ the rest, where a task has several classes) of each task, and writes one row per
 import argparse
 import csv
 import json
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
+from benchmarks.quality._data import TASKS, multi_task, random_parts, take
 from sk_attention import MultiTaskAttentionClassifier
 from sk_attention.metrics import multi_task_log_loss, multi_task_roc_auc_score
-
-ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")) / "multitask"
-TASKS = {
-    "nycflights13": ["dep_delayed_15", "arr_delayed_15", "cancelled"],
-    "ai4i2020": None,
-    "cardiotocography": None,
-    "tox21": None,
-    "wine_quality": None,
-}
-
-
-def load(name):
-    """Return features, labels and groups (or None) of a data set."""
-    meta = json.loads((ROOT / name / "meta.json").read_text())
-    path = ROOT / name / meta["files"][0]
-    if path.suffix == ".npz":
-        arrays = np.load(path)
-        X = np.unpackbits(arrays["ecfp4_packed"], axis=1).astype(np.float32)
-        y = pd.DataFrame(arrays["Y"], columns=arrays["task_names"])
-        return X, y, arrays["scaffold_id"]
-    frame = pd.read_parquet(path)
-    X = frame.drop(columns=list(meta["targets"]))
-    for column in meta["categorical_columns"]:
-        X[column] = X[column].astype("category")
-    return X, frame[TASKS[name] or list(meta["targets"])], None
-
-
-def split(X, groups, seed):
-    """Return the rows to train on, to choose by, and to report."""
-    cut = ShuffleSplit if groups is None else GroupShuffleSplit
-    train, rest = next(cut(1, test_size=0.4, random_state=seed).split(X, groups=groups))
-    inner = None if groups is None else groups[rest]
-    half = cut(1, test_size=0.5, random_state=seed).split(rest, groups=inner)
-    validation, test = next(half)
-    return train, rest[validation], rest[test]
-
-
-def take(X, rows):
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def fit_ours(X, y, seed, options):
@@ -90,9 +50,9 @@ def main():
     args = parser.parse_args()
     records = []
     for name in args.sets:
-        X, y, groups = load(name)
+        X, y, groups = multi_task(name)
         for seed in range(args.seeds):
-            train, validation, test = split(X, groups, seed)
+            train, validation, test = random_parts(X, groups, seed)
             scored = validation if args.part == "validation" else test
             train, scored = train[: args.max_rows], scored[: args.max_rows]
             models = {"attention": fit_ours} | ({} if args.no_peer else {"boosting": fit_boosting})
