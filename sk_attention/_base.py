@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,14 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             else:
                 self._build(table, None, tiny)
             targets, codes = self._encode(table)
-            rows = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
-            walk = plan(len(rows[0]), self.batch_size, self.max_epochs, tiny)
-            interrupt = self._train(table, codes, *rows, walk)
+            rows, held_out = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
+            walk = plan(len(rows), self.batch_size, self.max_epochs, tiny)
+            refit = self.callbacks is None if self.refit == "auto" else self.refit
+            again = None
+            if refit and held_out is not None and X_val is None:
+                row_weight = self._row_weight(targets, table.weight)
+                again = partial(self._rows, codes, targets, row_weight)
+            interrupt = self._train(table, codes, rows, held_out, walk, again)
         if interrupt is not None:
             raise interrupt
         return self
@@ -274,7 +280,13 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         return train_rows, held_rows
 
     def _train(
-        self, table: Table, codes: Codes, rows: Rows, held_out: Rows | None, walk: Plan
+        self,
+        table: Table,
+        codes: Codes,
+        rows: Rows,
+        held_out: Rows | None,
+        walk: Plan,
+        again: Callable[[], Rows] | None = None,
     ) -> KeyboardInterrupt | None:
         """Train, and set what users look at.
 
@@ -288,7 +300,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         seed = (self._seed + len(net.history)) % 2**31
         interrupt = None
         try:
-            train(net, rows, held_out, walk, seed)
+            train(net, rows, held_out, walk, seed, again)
         except KeyboardInterrupt as caught:
             interrupt = caught
         self._look_back(codes, table.weight)

@@ -31,6 +31,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "refit": [StrOptions({"auto"}), "boolean"],
     "warm_start": ["boolean"],
     "callbacks": [list, None],
     "device": "no_validation",  # torch knows which there are

@@ -102,6 +102,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Share of the rows held out, stratified by all tasks, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
         Passes without a better held-out loss before training stops.
+    refit : bool or "auto", default="auto"
+        Whether to train a second time, from the start, on all rows with those held out among them,
+        for as many passes as served the held-out rows best. "auto" does so unless there are
+        ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks or a list with one entry per task.
         "balanced" weighs each class by the inverse of its share.
@@ -144,10 +148,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if ``X`` had names.
     n_iter_ : int
-        Passes over the rows.
+        Passes over the rows, those of a second training on all rows included.
     loss_curve_ : list of float
         Training loss of each pass.
-    validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
+    validation_scores_ : ndarray of shape (n_scored_passes, n_tasks) or None
         Score of each task in each pass that had held-out rows, 1 at the best: the share by which
         the log loss falls below that of predicting the shares of the classes. NaN for a task
         without held-out labels; None without held-out rows.
@@ -202,6 +206,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,
+        refit: bool | str = "auto",
         class_weight: Any = None,
         missing_label: Any = None,
         warm_start: bool = False,
@@ -232,6 +237,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
         self.class_weight = class_weight
         self.missing_label = missing_label
         self.warm_start = warm_start
@@ -478,6 +484,10 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Share of the rows held out, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
         Passes without a better held-out loss before training stops.
+    refit : bool or "auto", default="auto"
+        Whether to train a second time, from the start, on all rows with those held out among them,
+        for as many passes as served the held-out rows best. "auto" does so unless there are
+        ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
         codes of then, and the optimizer, callbacks and other training parameters of now.
@@ -512,10 +522,10 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if ``X`` had names.
     n_iter_ : int
-        Passes over the rows.
+        Passes over the rows, those of a second training on all rows included.
     loss_curve_ : list of float
         Training loss of each pass.
-    validation_scores_ : ndarray of shape (n_iter_, n_tasks) or None
+    validation_scores_ : ndarray of shape (n_scored_passes, n_tasks) or None
         Held-out score of each pass that had held-out rows, and task, 1 at the best: one minus the
         squared error as a share of the variance in training; None without held-out rows.
     net_ : skorch.NeuralNet
@@ -563,6 +573,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         early_stopping: bool | str = "auto",
         validation_fraction: float = 0.15,
         n_iter_no_change: int = 12,
+        refit: bool | str = "auto",
         warm_start: bool = False,
         callbacks: list[Any] | None = None,
         device: str | torch.device = "auto",
@@ -591,6 +602,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
         self.warm_start = warm_start
         self.callbacks = callbacks
         self.device = device

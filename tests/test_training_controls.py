@@ -12,6 +12,7 @@ from skorch.callbacks import (
     Checkpoint,
     EarlyStopping,
     EpochScoring,
+    EpochTimer,
     LRScheduler,
     TensorBoard,
 )
@@ -72,18 +73,19 @@ def test_early_stopping_is_automatic_from_many_rows_on():
     assert small_fit.validation_scores_ is None
     assert len(small_fit.loss_curve_) == small_fit.n_iter_ == 100
     large_fit = classifier(max_epochs=3).fit(*data_for(CLASSIFIER, 600))
-    assert large_fit.validation_scores_.shape == (large_fit.n_iter_, 2)
+    assert large_fit.validation_scores_.shape == (4, 2)  # 30 steps
+    assert 4 < large_fit.n_iter_ <= 8  # trained again on all rows
     assert (large_fit.validation_scores_ <= 1).all()
     off = classifier(early_stopping=False, max_epochs=3).fit(*data_for(CLASSIFIER, 600))
     assert off.validation_scores_ is None
-    on = classifier(early_stopping=True).fit(*data_for(CLASSIFIER, 60))
+    on = classifier(early_stopping=True, refit=False).fit(*data_for(CLASSIFIER, 60))
     assert on.validation_scores_.shape == (on.n_iter_, 2)
 
 
 @over_kinds
 def test_one_task_has_one_validation_score(kind):
     X, y = data_for(kind, n_tasks=1)
-    model = small(kind, early_stopping=True, validation_fraction=0.3).fit(X, y)
+    model = small(kind, early_stopping=True, validation_fraction=0.3, refit=False).fit(X, y)
     assert model.validation_scores_.shape == (model.n_iter_, 1)
 
 
@@ -95,6 +97,34 @@ def test_validation_weights_decide_which_rows_count(kind):
     weighted = small(kind).fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=kept * 3.0)
     subset = small(kind).fit(X, y, X_val=X_val[kept], y_val=y_val[kept])
     assert_allclose(weighted.validation_scores_, subset.validation_scores_, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "again"),
+    [
+        ({}, True),
+        ({"refit": False}, False),
+        ({"callbacks": [EpochTimer()]}, False),
+        ({"callbacks": [EpochTimer()], "refit": True}, True),
+        ({"early_stopping": False}, False),
+    ],
+    ids=str,
+)
+def test_a_fit_with_rows_held_out_is_repeated_on_all(parameters, again):
+    X, y = data_for(CLASSIFIER, 600)
+    model = classifier(max_epochs=3, **parameters).fit(X, y)
+    passes = model.net_.history[:, "train_batch_count"]
+    n_held_out = sum("valid_loss" in epoch for epoch in model.net_.history)
+    assert (len(passes) > max(n_held_out, 3)) == again
+    if again:
+        best = 1 + model.validation_scores_.mean(axis=1).argmax()
+        assert len(passes) == n_held_out + best
+
+
+def test_rows_passed_to_stop_by_are_never_trained_on():
+    X, y = data_for(CLASSIFIER, 600)
+    model = classifier(max_epochs=3, refit=True).fit(X[:500], y[:500], X_val=X[500:], y_val=y[500:])
+    assert model.n_iter_ == len(model.validation_scores_) == 4  # 30 steps
 
 
 def test_early_stopping_is_off_where_only_the_labels_of_one_row_could_be_held_out():

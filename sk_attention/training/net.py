@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sk_attention.data.batches import Batch, Rows, Slices
 
+from .averaging import WeightAverage
 from .optimizers import parameter_groups
 
 TaskLossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -52,8 +53,9 @@ class TaskLoss(nn.Module):
 class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
     """Trains a network on `Rows`.
 
-    Batches are slices of tensors that stay on the device, losses are read once per pass, and
-    weight decay spares what it should not shrink. Everything else is skorch's: parameters,
+    Batches are slices of tensors that stay on the device, losses are read once per pass, weight
+    decay spares what it should not shrink, and outside of a pass the module holds the average of
+    its weights while there is one (`average_`). Everything else is skorch's: parameters,
     callbacks, history.
 
     Parameters
@@ -95,6 +97,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         self.max_grad_norm = max_grad_norm
         self.train_bf16 = train_bf16
         self.predict_bf16 = predict_bf16
+        self.average_: WeightAverage | None = None
         super().__init__(
             module,
             criterion,
@@ -195,12 +198,16 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         """Pass once over the rows; the losses come from the device once, at the end."""
         if iterator is None:
             return
+        average = self.average_ if training else None
         total: Tensor | float = 0.0
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            total = total + step.pop("task_loss") * (len(batch[1]) / len(iterator.rows))
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+        with nullcontext() if average is None else average.training_weights():
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                if average is not None:
+                    average.update(len(iterator))
+                total = total + step.pop("task_loss") * (len(batch[1]) / len(iterator.rows))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
         assert isinstance(total, Tensor)
         self.history.record(f"{prefix}_batch_count", len(iterator))
         self._record_loss(f"{prefix}_loss", total.mean().item())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from sk_attention.data.batches import Rows
 from sk_attention.nn.layers import seed_dropout
 
+from .averaging import WeightAverage
 from .net import AttentionNet, StopTraining
 from .plan import Plan
 
@@ -81,7 +82,14 @@ def _copied(callback: Any) -> Any:
         return copy.copy(callback)
 
 
-def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed: int) -> None:
+def train(
+    net: AttentionNet,
+    rows: Rows,
+    held_out: Rows | None,
+    walk: Plan,
+    seed: int,
+    all_rows: Callable[[], Rows] | None = None,
+) -> None:
     """Train ``net``, in place; whatever ends the training, the best weights so far are restored.
 
     Parameters
@@ -96,6 +104,9 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
         Batch size, and passes over the rows at the most.
     seed : int
         Seed of the order of the rows and of dropout.
+    all_rows : callable, default=None
+        Returns rows to train on a second time, from the start, for as many passes as served the
+        held-out rows best.
 
     Raises
     ------
@@ -105,11 +116,29 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
     KeyboardInterrupt
         If the user interrupts.
     """
+    start, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    try:
+        _train_once(net, rows, held_out, walk, seed)
+        if all_rows is not None:
+            walk = Plan(walk.batch_size, _best_pass(net, n_passes))
+            _train_again(net, start, all_rows(), walk, seed)
+    except Exception:
+        net.module_.load_state_dict(start)
+        net.initialize_optimizer()  # its moments may be NaN too
+        del net.history[n_passes:]
+        raise
+
+
+def _train_once(
+    net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed: int
+) -> None:
     if not hasattr(net, "optimizer_"):  # not pickled: the moments restart
         net.initialize_optimizer()
-    weights, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    n_passes = len(net.history)
     net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
     seed_dropout(net.module_, torch.Generator(net.device).manual_seed(seed))
+    # a single pass may be one of many, whose weights should not lag behind
+    net.average_ = WeightAverage(net.module_) if walk.n_epochs > 1 else None
     net.notify("on_train_begin", X=rows, y=None)
     try:
         net.fit_loop((rows, held_out), epochs=walk.n_epochs)
@@ -121,18 +150,35 @@ def train(net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed
         if len(net.history) > n_passes and last not in net.history[-1]:
             del net.history[-1:]  # a pass that did not end is none
         raise
-    except Exception:
-        net.module_.load_state_dict(weights)
-        net.initialize_optimizer()  # its moments may be NaN too
-        del net.history[n_passes:]
-        raise
     else:
         net.notify("on_train_end", X=rows, y=None)
     finally:
+        net.average_ = None
         seed_dropout(net.module_, None)
         net.set_iteration(walk.batch_size, None)
         for epoch in net.history[n_passes:]:
             epoch["batches"] = []  # one empty entry per batch is all that was in it
+
+
+def _train_again(
+    net: AttentionNet, start: dict[str, Any], rows: Rows, walk: Plan, seed: int
+) -> None:
+    """Train from ``start`` on other rows; an interrupt leaves the net as it is now."""
+    now, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    net.module_.load_state_dict(start)
+    net.initialize_optimizer()
+    try:
+        _train_once(net, rows, None, walk, seed)
+    except KeyboardInterrupt:
+        net.module_.load_state_dict(now)
+        del net.history[n_passes:]
+        raise
+
+
+def _best_pass(net: AttentionNet, n_before: int) -> int:
+    """Return how many passes after the first ``n_before`` gave the least held-out loss."""
+    losses = [epoch["valid_loss"] for epoch in net.history[n_before:]]
+    return 1 + int(np.argmin(losses))
 
 
 def _silent(text: str, verbose: int = 0) -> None:

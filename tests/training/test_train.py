@@ -49,6 +49,7 @@ def test_training_equals_a_bare_loop_of_torch(n_tasks, kind):
         lr=0.05,
     )
     generator, curve = torch.Generator().manual_seed(3), []
+    average, n_steps = copy.deepcopy(module.state_dict()), 0
     target = rows.target.view(50, n_tasks)
     for _ in range(4):
         total = 0.0
@@ -65,10 +66,14 @@ def test_training_equals_a_bare_loop_of_torch(n_tasks, kind):
                     loss = loss + weighted.mean() / (2 * n_tasks)
             loss.backward()
             optimizer.step()
+            n_steps += 1
+            decay = min(1 - 1 / 4, (1 + n_steps) / (10 + n_steps))  # 4 steps a pass
+            for name, tensor in module.state_dict().items():
+                average[name] = decay * average[name] + (1 - decay) * tensor
             total += loss.item() * len(chosen) / 50
         curve.append(total)
     assert_allclose(net.history[:, "train_loss"], curve, rtol=1e-4)
-    for name, tensor in module.state_dict().items():
+    for name, tensor in average.items():
         torch.testing.assert_close(net.module_.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
@@ -111,6 +116,38 @@ def test_early_stopping_restores_the_best_weights():
     train(net, rows, other, Plan(16, 50), seed=0)
     assert len(net.history) == best.pop("epoch") + 3
     assert same(best, weights(net))
+
+
+def test_a_second_training_repeats_the_best_passes_on_all_rows():
+    rows, other = make_rows(), held_out_rows()
+    other.target = 1 - other.target  # what is learned makes the held-out loss worse
+    net = make_net(callbacks=training_callbacks(None, patience=3))
+    train(net, rows, other, Plan(16, 50), seed=0, all_rows=lambda: make_rows(80, seed=2))
+    losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
+    best = 1 + np.argmin(losses)
+    assert len(net.history) == len(losses) + best
+    alone = make_net()
+    train(alone, make_rows(80, seed=2), None, Plan(16, best), seed=0)
+    assert same(weights(net), weights(alone))
+
+
+def test_an_interrupt_of_the_second_training_leaves_the_first():
+    class Interrupt(Callback):
+        def on_batch_begin(self, net, batch, training, **kwargs):
+            if training and len(batch[1]) == 32:
+                raise KeyboardInterrupt
+
+    def end(all_rows):
+        net = make_net(callbacks=[Interrupt(), *training_callbacks(None, patience=3)])
+        train(net, make_rows(31), held_out_rows(), Plan(32, 9), 0, all_rows)
+        return net
+
+    first = end(None)
+    net = make_net(callbacks=[Interrupt(), *training_callbacks(None, patience=3)])
+    with pytest.raises(KeyboardInterrupt):
+        train(net, make_rows(31), held_out_rows(), Plan(32, 9), 0, lambda: make_rows(80))
+    assert same(weights(net), weights(first))
+    assert len(net.history) == len(first.history)
 
 
 def test_patience_of_none_never_stops():
