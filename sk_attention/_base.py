@@ -27,7 +27,7 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet, TaskLoss
 from .training.optimizers import resolve_optimizer
-from .training.plan import TINY_ROWS, Plan, is_tiny, plan, single_pass
+from .training.plan import TINY_ROWS, Plan, auto_learning_rate, is_tiny, plan, single_pass
 from .training.train import history_values, train, training_callbacks
 
 Codes = Mapping[str, NDArray[Any]]
@@ -125,7 +125,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             table = self._check_rows(X, y, sample_weight, cold=not warm)
             tiny = is_tiny(len(table), self.batch_size)
             if warm:
-                self.net_.renew(self._training_options())
+                self.net_.renew(self._training_options(tiny))
             else:
                 self._build(table, None, tiny)
             targets, codes = self._encode(table)
@@ -149,6 +149,8 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             table = self._check_rows(X, y, sample_weight, cold=cold)
             if cold:
                 self._build(table, classes, tiny=False)  # more rows will come
+            elif not self.net_.callbacks_:  # not pickled
+                self.net_.renew(self._training_options(tiny=False))
             targets, codes = self._encode(table)
             rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
             walk = single_pass(len(rows), self.batch_size)
@@ -198,15 +200,16 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
-            **self._training_options(),
+            **self._training_options(tiny),
         ).initialize()
 
-    def _training_options(self) -> dict[str, Any]:
+    def _training_options(self, tiny: bool) -> dict[str, Any]:
         """Return what may change from one warm start to the next."""
+        rate = self.learning_rate
         patience = None if self.early_stopping is False else self.n_iter_no_change
         return {
             "optimizer": resolve_optimizer(self.optimizer),
-            "lr": self.learning_rate,
+            "lr": auto_learning_rate(tiny) if rate == "auto" else rate,
             "weight_decay": self.weight_decay,
             "max_grad_norm": self.max_grad_norm,
             "callbacks": training_callbacks(self.callbacks, patience),
@@ -293,8 +296,6 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         The user's interrupt is returned, not raised: what was learned until then is to stay.
         """
         net = self.net_
-        if not net.callbacks_:  # not pickled
-            net.renew(self._training_options())
         if self.compile:
             net.module_.compile()
         seed = (self._seed + len(net.history)) % 2**31

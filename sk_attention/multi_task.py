@@ -83,8 +83,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
-    learning_rate : float, default=0.002
-        Learning rate of the optimiser.
+    learning_rate : float or "auto", default="auto"
+        Learning rate of the optimiser. "auto" is 0.004, and 0.002 for fewer than 500 rows in one
+        batch, which is meant for "adamw".
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
@@ -198,7 +199,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         optimizer: str | BuildOptimizer = "adamw",
-        learning_rate: float = 0.002,
+        learning_rate: float | str = "auto",
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
@@ -465,8 +466,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
-    learning_rate : float, default=0.002
-        Learning rate of the optimiser.
+    learning_rate : float or "auto", default="auto"
+        Learning rate of the optimiser. "auto" is 0.004, and 0.002 for fewer than 500 rows in one
+        batch, which is meant for "adamw".
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
@@ -565,7 +567,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         optimizer: str | BuildOptimizer = "adamw",
-        learning_rate: float = 0.002,
+        learning_rate: float | str = "auto",
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",

@@ -16,6 +16,10 @@ MIN_STEPS = 30
 # more of them make it too sure of itself (benchmarks/quality/tiny_tables.py).
 MAX_EPOCHS = 100
 
+# AdamW's, where the weights are averaged over a pass; a tiny fit averages nothing.
+LEARNING_RATE = 0.004
+TINY_LEARNING_RATE = 0.002
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -110,3 +114,19 @@ def auto_batch_size(n_rows: int, tiny: bool) -> int:
     if n_rows > 30_000:
         return 512
     return int(min(max(2 ** round(log2(n_rows / 32)), 64), 256))
+
+
+def auto_learning_rate(tiny: bool) -> float:
+    """Return the learning rate where none is asked for.
+
+    Parameters
+    ----------
+    tiny : bool
+        Whether the fit is tiny.
+
+    Returns
+    -------
+    learning_rate : float
+        0.004, 0.002 for a tiny fit.
+    """
+    return TINY_LEARNING_RATE if tiny else LEARNING_RATE

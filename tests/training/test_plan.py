@@ -10,6 +10,7 @@ from sk_attention.training.plan import (
     TINY_ROWS,
     Plan,
     auto_batch_size,
+    auto_learning_rate,
     is_tiny,
     plan,
     single_pass,
@@ -87,3 +88,7 @@ def test_automatic_passes_are_few_where_nothing_stops_them(tiny, passes):
 @given(N_ROWS)
 def test_a_single_pass_is_exactly_one_over_batches_for_more_rows_to_come(n_rows):
     assert single_pass(n_rows, "auto") == Plan(auto_batch_size(n_rows, tiny=False), 1)
+
+
+def test_automatic_learning_rate_is_smaller_where_nothing_is_averaged():
+    assert auto_learning_rate(tiny=True) < auto_learning_rate(tiny=False)
