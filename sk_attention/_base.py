@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,16 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet, TaskLoss
 from .training.optimizers import resolve_optimizer
-from .training.plan import TINY_ROWS, Plan, auto_learning_rate, is_tiny, plan, single_pass
-from .training.train import history_values, train, training_callbacks
+from .training.plan import (
+    TINY_ROWS,
+    Plan,
+    auto_learning_rate,
+    auto_splits,
+    is_tiny,
+    plan,
+    single_pass,
+)
+from .training.train import Split, history_values, train, training_callbacks
 
 Codes = Mapping[str, NDArray[Any]]
 
@@ -129,14 +137,13 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             else:
                 self._build(table, None, tiny)
             targets, codes = self._encode(table)
-            rows, held_out = self._split(table, targets, codes, X_val, y_val, sample_weight_val)
-            walk = plan(len(rows), self.batch_size, self.max_epochs, tiny)
-            refit = self.callbacks is None if self.refit == "auto" else self.refit
+            splits = self._splits(table, targets, codes, X_val, y_val, sample_weight_val)
             again = None
-            if refit and held_out is not None and X_val is None:
+            if splits[0][1] is not None and X_val is None and self._refits():
                 row_weight = self._row_weight(targets, table.weight)
                 again = partial(self._rows, codes, targets, row_weight)
-            interrupt = self._train(table, codes, rows, held_out, walk, again)
+            walk = plan(len(splits[0][0]), self.batch_size, self.max_epochs, tiny)
+            interrupt = self._train(table, codes, splits, walk, again)
         if interrupt is not None:
             raise interrupt
         return self
@@ -154,7 +161,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             targets, codes = self._encode(table)
             rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
             walk = single_pass(len(rows), self.batch_size)
-            interrupt = self._train(table, codes, rows, None, walk)
+            interrupt = self._train(table, codes, [(rows, None)], walk)
         if interrupt is not None:
             raise interrupt
 
@@ -191,7 +198,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         kinds = field_kinds(table.columns, self.categorical_features)
         self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
         device = resolve_device(self.device)
-        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed, tiny)
+        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
         precision = resolve_precision(self.precision, device, tiny)
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
@@ -231,7 +238,10 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
                 f"{self.task_names_}, in this order."
             )
 
-    def _split(
+    def _refits(self) -> bool:
+        return self.callbacks is None if self.refit == "auto" else self.refit
+
+    def _splits(
         self,
         table: Table,
         targets: EncodedTargets,
@@ -239,8 +249,8 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         X_val: Any,
         y_val: Any,
         sample_weight_val: Any,
-    ) -> tuple[Rows, Rows | None]:
-        """Return the rows to train on, and those that tell when to stop."""
+    ) -> list[Split]:
+        """Return the rows to train on and those that tell when to stop, once or several times."""
         row_weight = self._row_weight(targets, table.weight)
         if X_val is not None:
             val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
@@ -248,37 +258,44 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
             val_targets = self._target_encoder.transform(val.labels)
             val_codes = self._table_encoder.transform(val.columns, self._float_type)
             val_weight = self._row_weight(val_targets, val.weight)
-            return (
-                self._rows(codes, targets, row_weight),
-                self._rows(val_codes, val_targets, val_weight),
-            )
+            val_rows = self._rows(val_codes, val_targets, val_weight)
+            return [(self._rows(codes, targets, row_weight), val_rows)]
         if y_val is not None or sample_weight_val is not None:
             raise ValueError("y_val and sample_weight_val need X_val, which is None.")
         stopping = self.early_stopping
         if stopping == "auto":
             stopping = len(table) >= TINY_ROWS
         if not stopping:
-            return self._rows(codes, targets, row_weight), None
+            return [(self._rows(codes, targets, row_weight), None)]
+        n_splits = auto_splits(len(table), self.validation_fraction) if self._refits() else 1
+        return [
+            self._hold_out(codes, targets, row_weight, self._seed + number)
+            for number in range(n_splits)
+        ]
+
+    def _hold_out(
+        self, codes: Codes, targets: EncodedTargets, row_weight: NDArray[np.float64], seed: int
+    ) -> Split:
+        """Part the rows in those to train on and those held out."""
         held_out = holdout_rows(
             targets.values,
             targets.observed,
             self.validation_fraction,
-            self._seed,
+            seed,
             stratify=isinstance(self._target_encoder, ClassEncoder),
         )
         if not held_out.any() or held_out.all():
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(table)} rows leaves none "
-                "to train on or none to hold out. Pass early_stopping=False, or more rows."
+                f"validation_fraction={self.validation_fraction} of {len(held_out)} rows leaves "
+                "none to train on or none to hold out. Pass early_stopping=False, or more rows."
             )
-        parts = [np.flatnonzero(~held_out), np.flatnonzero(held_out)]
         train_rows, held_rows = (
             self._rows(
                 {name: values[part] for name, values in codes.items()},
                 targets.take(part),
                 row_weight[part],
             )
-            for part in parts
+            for part in (np.flatnonzero(~held_out), np.flatnonzero(held_out))
         )
         return train_rows, held_rows
 
@@ -286,8 +303,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         self,
         table: Table,
         codes: Codes,
-        rows: Rows,
-        held_out: Rows | None,
+        splits: Sequence[Split],
         walk: Plan,
         again: Callable[[], Rows] | None = None,
     ) -> KeyboardInterrupt | None:
@@ -301,7 +317,7 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         seed = (self._seed + len(net.history)) % 2**31
         interrupt = None
         try:
-            train(net, rows, held_out, walk, seed, again)
+            train(net, splits, walk, seed, again)
         except KeyboardInterrupt as caught:
             interrupt = caught
         self._look_back(codes, table.weight)

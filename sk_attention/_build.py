@@ -20,15 +20,16 @@ MAX_INPUTS = 4096
 MIN_EMBEDDING_DIM = 4
 MAX_EMBEDDING_DIM = 16
 
-# Members cost time in proportion to tasks x members x inputs.
-MAX_MEMBERS = 16
+# Members cost time in proportion to tasks x members x inputs. Twice as many are no more accurate
+# (docs/decisions/0009-the-default-recipe.md).
+MAX_MEMBERS = 8
 MIN_MEMBERS = 4
-MAX_TINY_MEMBERS = 8
 MAX_TOWERS = 32
+MAX_MEMBER_INPUTS = 65_536
 
 
 def build_network(
-    estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int, tiny: bool = False
+    estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int
 ) -> MultiTaskNetwork:
     """Return the network that an estimator's parameters describe, for its encoded data.
 
@@ -42,8 +43,6 @@ def build_network(
         Outputs of each task.
     seed : int
         Seed of the initial weights.
-    tiny : bool, default=False
-        Whether the fit is one full batch of few rows.
 
     Returns
     -------
@@ -63,7 +62,7 @@ def build_network(
     check_heads(embedding_dim, estimator.n_heads)
     n_members = estimator.n_members
     if n_members == "auto":
-        n_members = auto_members(len(n_outputs), n_tokens * embedding_dim, tiny)
+        n_members = auto_members(len(n_outputs), n_tokens * embedding_dim)
     sizes = Sizes(
         attention=estimator.attention,
         embedding_dim=embedding_dim,
@@ -126,8 +125,8 @@ def auto_embedding_dim(n_tokens: int, n_heads: int) -> int:
     return -(-dim // n_heads) * n_heads
 
 
-def auto_members(n_tasks: int, n_inputs: int, tiny: bool = False) -> int:
-    """Return 16, fewer for many tasks, very wide tables or few rows.
+def auto_members(n_tasks: int, n_inputs: int) -> int:
+    """Return 8, fewer for many tasks or very wide tables.
 
     Parameters
     ----------
@@ -135,15 +134,12 @@ def auto_members(n_tasks: int, n_inputs: int, tiny: bool = False) -> int:
         Number of tasks: tasks x members stay about 32.
     n_inputs : int
         Numbers that a tower reads of a row: members x inputs stay about 65,536.
-    tiny : bool, default=False
-        Whether the fit is one full batch of few rows: 8 members at the most.
 
     Returns
     -------
     n_members : int
-        From 4 to 16.
+        From 4 to 8.
     """
     by_tasks = MAX_TOWERS // n_tasks
-    by_width = MAX_MEMBERS * MAX_INPUTS // n_inputs
-    most = MAX_TINY_MEMBERS if tiny else MAX_MEMBERS
-    return max(min(most, by_tasks, by_width), MIN_MEMBERS)
+    by_width = MAX_MEMBER_INPUTS // n_inputs
+    return max(min(MAX_MEMBERS, by_tasks, by_width), MIN_MEMBERS)

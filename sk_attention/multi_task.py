@@ -63,8 +63,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     n_layers : int, default=1
         Blocks of self attention, for ``attention="self"`` and ``"double"``.
     n_members : int or "auto", default="auto"
-        Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
-        tasks, very many features, or fewer than 500 rows.
+        Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
+        tasks or very many features.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Hidden units of each layer of the towers.
     dropout : float, default=0.0
@@ -104,8 +104,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     n_iter_no_change : int, default=12
         Passes without a better held-out loss before training stops.
     refit : bool or "auto", default="auto"
-        Whether to train a second time, from the start, on all rows with those held out among them,
-        for as many passes as served the held-out rows best. "auto" does so unless there are
+        Whether to train once more, from the start, on all rows with those held out among them, for
+        as many passes as served the held-out rows best; below some 2,700 rows that is the median
+        over two or three choices of the rows held out. "auto" does so unless there are
         ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks or a list with one entry per task.
@@ -149,7 +150,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if ``X`` had names.
     n_iter_ : int
-        Passes over the rows, those of a second training on all rows included.
+        Passes over the rows, those of every training included.
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_scored_passes, n_tasks) or None
@@ -446,8 +447,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     n_layers : int, default=1
         Blocks of self attention, for ``attention="self"`` and ``"double"``.
     n_members : int or "auto", default="auto"
-        Members of the parameter-efficient ensemble in the towers. "auto" is 16, and less for many
-        tasks, very many features, or fewer than 500 rows.
+        Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
+        tasks or very many features.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Hidden units of each layer of the towers.
     dropout : float, default=0.0
@@ -487,8 +488,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     n_iter_no_change : int, default=12
         Passes without a better held-out loss before training stops.
     refit : bool or "auto", default="auto"
-        Whether to train a second time, from the start, on all rows with those held out among them,
-        for as many passes as served the held-out rows best. "auto" does so unless there are
+        Whether to train once more, from the start, on all rows with those held out among them, for
+        as many passes as served the held-out rows best; below some 2,700 rows that is the median
+        over two or three choices of the rows held out. "auto" does so unless there are
         ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
@@ -524,7 +526,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, if ``X`` had names.
     n_iter_ : int
-        Passes over the rows, those of a second training on all rows included.
+        Passes over the rows, those of every training included.
     loss_curve_ : list of float
         Training loss of each pass.
     validation_scores_ : ndarray of shape (n_scored_passes, n_tasks) or None

@@ -70,4 +70,4 @@ def test_many_rows_train_in_batches(kind):
     X, y = data_for(kind, n_samples=700)
     model = small(kind, max_epochs=20).fit(X, y)
     assert model.score(X, y) > 0.8
-    assert 20 >= len(model.validation_scores_) >= model.n_iter_ / 2
+    assert 60 >= len(model.validation_scores_) >= model.n_iter_ / 2  # three splits

@@ -16,6 +16,10 @@ MIN_STEPS = 30
 # more of them make it too sure of itself (benchmarks/quality/tiny_tables.py).
 MAX_EPOCHS = 100
 
+# A fit that is repeated on all rows looks for the number of passes on about so many held-out rows.
+HELD_OUT_ROWS = 600
+MAX_SPLITS = 3
+
 # AdamW's, where the weights are averaged over a pass; a tiny fit averages nothing.
 LEARNING_RATE = 0.004
 TINY_LEARNING_RATE = 0.002
@@ -130,3 +134,22 @@ def auto_learning_rate(tiny: bool) -> float:
         0.004, 0.002 for a tiny fit.
     """
     return TINY_LEARNING_RATE if tiny else LEARNING_RATE
+
+
+def auto_splits(n_rows: int, validation_fraction: float) -> int:
+    """Return how many times rows are held out, to find the number of passes.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the fit.
+    validation_fraction : float
+        Share held out each time.
+
+    Returns
+    -------
+    n_splits : int
+        From 1 to 3: as many as hold out about 600 rows together.
+    """
+    n_held_out = max(n_rows * validation_fraction, 1.0)
+    return min(max(round(HELD_OUT_ROWS / n_held_out), 1), MAX_SPLITS)

@@ -18,6 +18,9 @@ from .averaging import WeightAverage
 from .net import AttentionNet, StopTraining
 from .plan import Plan
 
+# Rows to train on, and rows held out.
+Split = tuple[Rows, Rows | None]
+
 
 class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
     """skorch's early stopping, at rest in passes without held-out rows."""
@@ -84,8 +87,7 @@ def _copied(callback: Any) -> Any:
 
 def train(
     net: AttentionNet,
-    rows: Rows,
-    held_out: Rows | None,
+    splits: Sequence[Split],
     walk: Plan,
     seed: int,
     all_rows: Callable[[], Rows] | None = None,
@@ -96,17 +98,16 @@ def train(
     ----------
     net : AttentionNet
         An initialised net.
-    rows : Rows
-        Rows to train on.
-    held_out : Rows or None
-        Rows to score after each pass.
+    splits : sequence of (Rows, Rows or None)
+        Rows to train on, and rows to score after each pass. Each split is trained on from the
+        start; the weights of the last one remain.
     walk : Plan
         Batch size, and passes over the rows at the most.
     seed : int
         Seed of the order of the rows and of dropout.
     all_rows : callable, default=None
-        Returns rows to train on a second time, from the start, for as many passes as served the
-        held-out rows best.
+        Returns rows to train on at last, once more from the start, for as many passes as served
+        the held-out rows best: the median over the splits.
 
     Raises
     ------
@@ -114,14 +115,22 @@ def train(
         Whatever a callback raises, or ValueError if the loss is no longer finite; the net then
         has its earlier weights and history again.
     KeyboardInterrupt
-        If the user interrupts.
+        If the user interrupts; the net then has the weights of the training before, if there was
+        one.
     """
     start, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
+    best = []
     try:
-        _train_once(net, rows, held_out, walk, seed)
+        for number, split in enumerate(splits):
+            n_before = len(net.history)
+            if number == 0:
+                _train_once(net, split, walk, seed)
+            else:
+                _train_anew(net, start, split, walk, seed)
+            best.append(_best_pass(net, n_before))
         if all_rows is not None:
-            walk = Plan(walk.batch_size, _best_pass(net, n_passes))
-            _train_again(net, start, all_rows(), walk, seed)
+            walk = Plan(walk.batch_size, int(np.median(best)))
+            _train_anew(net, start, (all_rows(), None), walk, seed)
     except Exception:
         net.module_.load_state_dict(start)
         net.initialize_optimizer()  # its moments may be NaN too
@@ -129,9 +138,8 @@ def train(
         raise
 
 
-def _train_once(
-    net: AttentionNet, rows: Rows, held_out: Rows | None, walk: Plan, seed: int
-) -> None:
+def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int) -> None:
+    rows, held_out = split
     if not hasattr(net, "optimizer_"):  # not pickled: the moments restart
         net.initialize_optimizer()
     n_passes = len(net.history)
@@ -160,15 +168,15 @@ def _train_once(
             epoch["batches"] = []  # one empty entry per batch is all that was in it
 
 
-def _train_again(
-    net: AttentionNet, start: dict[str, Any], rows: Rows, walk: Plan, seed: int
+def _train_anew(
+    net: AttentionNet, start: dict[str, Any], split: Split, walk: Plan, seed: int
 ) -> None:
-    """Train from ``start`` on other rows; an interrupt leaves the net as it is now."""
+    """Train from ``start``; an interrupt leaves the net as it is now."""
     now, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
     net.module_.load_state_dict(start)
     net.initialize_optimizer()
     try:
-        _train_once(net, rows, None, walk, seed)
+        _train_once(net, split, walk, seed)
     except KeyboardInterrupt:
         net.module_.load_state_dict(now)
         del net.history[n_passes:]
@@ -176,9 +184,9 @@ def _train_again(
 
 
 def _best_pass(net: AttentionNet, n_before: int) -> int:
-    """Return how many passes after the first ``n_before`` gave the least held-out loss."""
-    losses = [epoch["valid_loss"] for epoch in net.history[n_before:]]
-    return 1 + int(np.argmin(losses))
+    """Return how many passes after the first ``n_before`` gave the least held-out loss, if any."""
+    losses = [epoch.get("valid_loss", np.inf) for epoch in net.history[n_before:]]
+    return 1 + int(np.argmin(losses)) if losses else 0
 
 
 def _silent(text: str, verbose: int = 0) -> None:

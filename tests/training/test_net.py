@@ -29,7 +29,7 @@ def trained(n_epochs=5, held_out=True, rows=None, n_outputs=2, n_tasks=1, **para
     net = make_net(n_tasks=n_tasks, n_outputs=n_outputs, **parameters)
     rows = rows or make_rows(n_tasks=n_tasks, n_outputs=n_outputs)
     val = make_rows(30, n_tasks, n_outputs, seed=1) if held_out else None
-    train(net, rows, val, Plan(16, n_epochs), seed=0)
+    train(net, [(rows, val)], Plan(16, n_epochs), seed=0)
     return net
 
 
@@ -168,7 +168,7 @@ def test_a_copy_predicts_the_same_and_trains_on(copied):
     assert_array_equal(own.ensemble_outputs(make_rows()), net.ensemble_outputs(make_rows()))
     assert own.history[:, "train_loss"] == net.history[:, "train_loss"]
     own.initialize_callbacks()
-    train(own, make_rows(), None, Plan(16, 2), seed=5)
+    train(own, [(make_rows(), None)], Plan(16, 2), seed=5)
     assert len(own.history) == 7
     assert len(net.history) == 5
     assert not same(weights(own), weights(net))

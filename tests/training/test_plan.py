@@ -11,6 +11,7 @@ from sk_attention.training.plan import (
     Plan,
     auto_batch_size,
     auto_learning_rate,
+    auto_splits,
     is_tiny,
     plan,
     single_pass,
@@ -92,3 +93,12 @@ def test_a_single_pass_is_exactly_one_over_batches_for_more_rows_to_come(n_rows)
 
 def test_automatic_learning_rate_is_smaller_where_nothing_is_averaged():
     assert auto_learning_rate(tiny=True) < auto_learning_rate(tiny=False)
+
+
+@given(st.integers(500, 10**6), st.floats(0.01, 0.5))
+def test_few_rows_are_held_out_several_times(n_rows, fraction):
+    n_splits = auto_splits(n_rows, fraction)
+    assert 1 <= n_splits <= 3
+    assert auto_splits(n_rows + 1000, fraction) <= n_splits
+    if n_rows * fraction >= 600:
+        assert n_splits == 1

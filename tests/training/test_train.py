@@ -29,7 +29,7 @@ def held_out_rows(n_tasks=1):
 def train_with(callback, n_epochs=6, patience=None, **parameters):
     """A net trained with one callback, or a copy of it, and that copy."""
     net = make_net(callbacks=training_callbacks([callback], patience), **parameters)
-    train(net, make_rows(), held_out_rows(), Plan(16, n_epochs), seed=0)
+    train(net, [(make_rows(), held_out_rows())], Plan(16, n_epochs), seed=0)
     (own,) = (one for _, one in net.callbacks_ if type(one) is type(callback))
     return net, own
 
@@ -39,7 +39,7 @@ def train_with(callback, n_epochs=6, patience=None, **parameters):
 def test_training_equals_a_bare_loop_of_torch(n_tasks, kind):
     net, rows = make_net(n_tasks, optimizer=kind, weight_decay=0.1), make_rows(50, n_tasks)
     module = copy.deepcopy(net.module_)
-    train(net, rows, None, Plan(16, 4), seed=3)
+    train(net, [(rows, None)], Plan(16, 4), seed=3)
 
     optimizer = kind(
         [
@@ -80,7 +80,7 @@ def test_training_equals_a_bare_loop_of_torch(n_tasks, kind):
 def test_seed_decides_the_training():
     def end(seed):
         net = make_net(dropout=0.3)
-        train(net, make_rows(), None, Plan(16, 3), seed)
+        train(net, [(make_rows(), None)], Plan(16, 3), seed)
         return weights(net)
 
     before = torch.get_rng_state()
@@ -94,9 +94,9 @@ def test_seed_decides_the_training():
 def test_training_goes_on_where_it_ended():
     net = make_net()
     for n_passes in (3, 5):
-        train(net, make_rows(), None, Plan(50, n_passes), seed=0)
+        train(net, [(make_rows(), None)], Plan(50, n_passes), seed=0)
     whole = make_net()
-    train(whole, make_rows(), None, Plan(50, 8), seed=0)
+    train(whole, [(make_rows(), None)], Plan(50, 8), seed=0)
     assert len(net.history) == 8
     assert same(weights(net), weights(whole))
 
@@ -113,7 +113,7 @@ def test_early_stopping_restores_the_best_weights():
     other.target = 1 - other.target  # what is learned makes the held-out loss worse
     callbacks = training_callbacks(None, patience=3)
     net = make_net(callbacks=[("keep", Keep()), *callbacks])
-    train(net, rows, other, Plan(16, 50), seed=0)
+    train(net, [(rows, other)], Plan(16, 50), seed=0)
     assert len(net.history) == best.pop("epoch") + 3
     assert same(best, weights(net))
 
@@ -122,13 +122,32 @@ def test_a_second_training_repeats_the_best_passes_on_all_rows():
     rows, other = make_rows(), held_out_rows()
     other.target = 1 - other.target  # what is learned makes the held-out loss worse
     net = make_net(callbacks=training_callbacks(None, patience=3))
-    train(net, rows, other, Plan(16, 50), seed=0, all_rows=lambda: make_rows(80, seed=2))
+    train(net, [(rows, other)], Plan(16, 50), seed=0, all_rows=lambda: make_rows(80, seed=2))
     losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
     best = 1 + np.argmin(losses)
     assert len(net.history) == len(losses) + best
     alone = make_net()
-    train(alone, make_rows(80, seed=2), None, Plan(16, best), seed=0)
+    train(alone, [(make_rows(80, seed=2), None)], Plan(16, best), seed=0)
     assert same(weights(net), weights(alone))
+
+
+def test_the_number_of_passes_is_the_median_over_the_splits():
+    def best_of(held_out):
+        net = make_net(callbacks=training_callbacks(None, patience=3))
+        train(net, [(make_rows(), held_out)], Plan(16, 30), seed=0)
+        return 1 + np.argmin(net.history[:, "valid_loss"])
+
+    other = held_out_rows()
+    other.target = 1 - other.target
+    held_out = [held_out_rows(), other, make_rows(30, seed=4)]
+    best = int(np.median([best_of(own) for own in held_out]))
+    net = make_net(callbacks=training_callbacks(None, patience=3))
+    splits = [(make_rows(), own) for own in held_out]
+    train(net, splits, Plan(16, 30), seed=0, all_rows=lambda: make_rows(80, seed=2))
+    alone = make_net()
+    train(alone, [(make_rows(80, seed=2), None)], Plan(16, best), seed=0)
+    assert same(weights(net), weights(alone))
+    assert sum("valid_loss" not in epoch for epoch in net.history) == best
 
 
 def test_an_interrupt_of_the_second_training_leaves_the_first():
@@ -139,13 +158,13 @@ def test_an_interrupt_of_the_second_training_leaves_the_first():
 
     def end(all_rows):
         net = make_net(callbacks=[Interrupt(), *training_callbacks(None, patience=3)])
-        train(net, make_rows(31), held_out_rows(), Plan(32, 9), 0, all_rows)
+        train(net, [(make_rows(31), held_out_rows())], Plan(32, 9), 0, all_rows)
         return net
 
     first = end(None)
     net = make_net(callbacks=[Interrupt(), *training_callbacks(None, patience=3)])
     with pytest.raises(KeyboardInterrupt):
-        train(net, make_rows(31), held_out_rows(), Plan(32, 9), 0, lambda: make_rows(80))
+        train(net, [(make_rows(31), held_out_rows())], Plan(32, 9), 0, lambda: make_rows(80))
     assert same(weights(net), weights(first))
     assert len(net.history) == len(first.history)
 
@@ -156,9 +175,9 @@ def test_patience_of_none_never_stops():
 
 def test_early_stopping_rests_without_held_out_rows(capsys):
     net = make_net(callbacks=training_callbacks(None, patience=1))
-    train(net, make_rows(), None, Plan(16, 5), seed=0)
+    train(net, [(make_rows(), None)], Plan(16, 5), seed=0)
     assert len(net.history) == 5
-    train(net, make_rows(), held_out_rows(), Plan(16, 2), seed=0)
+    train(net, [(make_rows(), held_out_rows())], Plan(16, 2), seed=0)
     assert capsys.readouterr().out == ""
 
 
@@ -203,7 +222,7 @@ def test_checkpoints_hold_the_best_weights(tmp_path):
     saved.load_params(f_params=tmp_path / "best" / "params.pt")
     losses = net.history[:, "valid_loss"]
     again = make_net()
-    train(again, make_rows(), held_out_rows(), Plan(16, int(np.argmin(losses)) + 1), seed=0)
+    train(again, [(make_rows(), held_out_rows())], Plan(16, int(np.argmin(losses)) + 1), seed=0)
     assert same(weights(saved), weights(again))
 
 
@@ -245,7 +264,7 @@ class Interrupt(Callback):
 def test_an_interrupt_is_raised_again_after_the_training_has_ended(patience):
     net = make_net(callbacks=training_callbacks([Interrupt()], patience))
     with pytest.raises(KeyboardInterrupt):
-        train(net, make_rows(), held_out_rows(), Plan(16, 9), seed=0)
+        train(net, [(make_rows(), held_out_rows())], Plan(16, 9), seed=0)
     (own,) = (one for _, one in net.callbacks_ if isinstance(one, Interrupt))
     assert own.ended == 1
     assert np.isfinite(net.ensemble_outputs(make_rows())).all()
@@ -254,9 +273,9 @@ def test_an_interrupt_is_raised_again_after_the_training_has_ended(patience):
 def test_an_interrupt_keeps_the_best_weights():
     net = make_net(callbacks=training_callbacks([Interrupt()], 10))
     with pytest.raises(KeyboardInterrupt):
-        train(net, make_rows(), held_out_rows(), Plan(16, 9), seed=0)
+        train(net, [(make_rows(), held_out_rows())], Plan(16, 9), seed=0)
     two_passes = make_net()
-    train(two_passes, make_rows(), held_out_rows(), Plan(16, 2), seed=0)
+    train(two_passes, [(make_rows(), held_out_rows())], Plan(16, 2), seed=0)
     assert two_passes.history[-1, "valid_loss_best"]
     assert same(weights(net), weights(two_passes))
 
@@ -287,7 +306,7 @@ def poisoned():
 @pytest.mark.parametrize("where", ["train", "valid"])
 def test_a_loss_that_is_not_finite_is_an_error_and_undone(where):
     net = make_net()
-    train(net, make_rows(), held_out_rows(), Plan(16, 2), seed=0)
+    train(net, [(make_rows(), held_out_rows())], Plan(16, 2), seed=0)
     before, passes = weights(net), list(net.history)
     rows = [poisoned(), held_out_rows()] if where == "train" else [make_rows(), poisoned()]
     with pytest.raises(
@@ -295,7 +314,7 @@ def test_a_loss_that_is_not_finite_is_an_error_and_undone(where):
         match=r"The loss became nan in pass 3 over the rows\. Try a smaller learning_rate, a "
         r"max_grad_norm of 1\.0, or precision='float32'\.",
     ):
-        train(net, *rows, Plan(16, 4), seed=0)
+        train(net, [rows], Plan(16, 4), seed=0)
     assert same(weights(net), before)
     assert list(net.history) == passes
 
@@ -303,8 +322,8 @@ def test_a_loss_that_is_not_finite_is_an_error_and_undone(where):
 def test_training_goes_on_after_a_loss_that_was_not_finite():
     net = make_net()
     with pytest.raises(ValueError, match="The loss became nan"):
-        train(net, poisoned(), None, Plan(16, 4), seed=0)
-    train(net, make_rows(), None, Plan(16, 4), seed=0)
+        train(net, [(poisoned(), None)], Plan(16, 4), seed=0)
+    train(net, [(make_rows(), None)], Plan(16, 4), seed=0)
     assert np.isfinite(net.history[:, "train_loss"]).all()
     assert net.history[-1, "train_loss"] < net.history[0, "train_loss"]
 
@@ -312,7 +331,7 @@ def test_training_goes_on_after_a_loss_that_was_not_finite():
 def test_a_learning_rate_that_is_too_large_is_an_error():
     net = make_net(n_outputs=1, optimizer=torch.optim.SGD, lr=1e6)
     with pytest.raises(ValueError, match=r"The loss became (inf|nan) in pass"):
-        train(net, make_rows(n_outputs=1), None, Plan(16, 50), seed=0)
+        train(net, [(make_rows(n_outputs=1), None)], Plan(16, 50), seed=0)
 
 
 def test_an_error_in_a_callback_is_undone_and_raised():
@@ -323,7 +342,7 @@ def test_an_error_in_a_callback_is_undone_and_raised():
     net = make_net(callbacks=[Fail()])
     before = weights(net)
     with pytest.raises(RuntimeError, match="no disk"):
-        train(net, make_rows(), None, Plan(16, 4), seed=0)
+        train(net, [(make_rows(), None)], Plan(16, 4), seed=0)
     assert same(weights(net), before)
     assert len(net.history) == 0
 
@@ -333,17 +352,17 @@ def test_generators_are_taken_away_after_training(fails):
     net = make_net(dropout=0.5)
     if fails:
         with pytest.raises(ValueError, match="The loss became"):
-            train(net, poisoned(), None, Plan(16, 1), seed=0)
+            train(net, [(poisoned(), None)], Plan(16, 1), seed=0)
     else:
-        train(net, make_rows(), None, Plan(16, 1), seed=0)
+        train(net, [(make_rows(), None)], Plan(16, 1), seed=0)
     assert net.module_.dropout.generator is None
     assert net.iterator_train__generator is None
 
 
 def test_history_values_come_as_a_table():
     net = make_net(2)
-    train(net, make_rows(n_tasks=2), None, Plan(16, 1), seed=0)
-    train(net, make_rows(n_tasks=2), held_out_rows(2), Plan(16, 3), seed=0)
+    train(net, [(make_rows(n_tasks=2), None)], Plan(16, 1), seed=0)
+    train(net, [(make_rows(n_tasks=2), held_out_rows(2))], Plan(16, 3), seed=0)
     assert history_values(net, ["train_loss"]).shape == (4, 1)
     table = history_values(net, ["valid_loss_y0", "valid_loss_y1"])
     assert table.shape == (3, 2)

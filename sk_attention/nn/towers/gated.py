@@ -82,8 +82,8 @@ class GatedTowers(nn.Module):
         gate = (weights * weights.shape[-1]).to(tokens.dtype)
         gated = (gate.unsqueeze(-1) * tokens.unsqueeze(1)).flatten(-2)  # B K TD
         x = self.first(torch.cat([gated, shared.to(gated.dtype)], dim=-1))  # B K M H
-        x = self.dropout(torch.relu(x))
+        x = self.dropout(torch.relu_(x))  # in place: what a layer writes is larger than it reads
         for layer in self.hidden:
-            x = self.dropout(torch.relu(layer(x)))
+            x = self.dropout(torch.relu_(layer(x)))
         outputs: Tensor = self.last(x)
         return outputs
