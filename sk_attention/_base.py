@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ._build import build_network
 from ._inputs import Table, check_columns, check_table
 from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
+from ._reading import ReadingMixin
 from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
 from .data.fields import TableEncoder, field_kinds
@@ -59,7 +60,7 @@ BUILDING_PARAMETERS = (
 )
 
 
-class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
     """Everything but what a label is: the subclasses in `multi_task` say that."""
 
     _parameter_constraints: dict[str, Any] = PARAMETER_CONSTRAINTS
@@ -373,76 +374,6 @@ class BaseMultiTaskAttention(TransformerMixin, BaseEstimator, metaclass=ABCMeta)
         """Return (n_samples, n_tasks, n_outputs) for rows to predict for."""
         rows = self._encoded(X)
         return self.net_.ensemble_outputs(rows).astype(np.float64)
-
-    def _by_feature(self, weights: NDArray[Any]) -> NDArray[np.float64]:
-        """Sum attention over the tokens of each feature, along the last axis."""
-        features = self._table_encoder.token_features_
-        out = np.zeros((*weights.shape[:-1], self.n_features_in_))
-        if len(features) == self.n_features_in_:  # one token each
-            out[..., features] = weights
-        else:
-            for token, feature in enumerate(features):
-                out[..., feature] += weights[..., token]
-        return out
-
-    # ---- what the tasks read -------------------------------------------------------------------
-
-    def attend(self, X: Any) -> NDArray[np.float64]:
-        """Return where each task looks in each row.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows like those of ``fit``.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples, n_tasks, n_features)
-            Attention weights: not negative, they sum to 1 over the features. Where the task looks
-            is not by itself what decides its prediction.
-        """
-        rows = self._encoded(X)
-        return self._by_feature(
-            self.net_.forward_rows(lambda inputs: self.net_.module_.read(inputs).weights, rows)
-        )
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """Return what each task read in each row: its representation z_i.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Rows like those of ``fit``.
-
-        Returns
-        -------
-        representation : ndarray of shape (n_samples, n_tasks * embedding_dim)
-            The tasks' representations side by side.
-        """
-        rows = self._encoded(X)
-        read = self.net_.forward_rows(
-            lambda inputs: self.net_.module_.read(inputs).representation.flatten(1), rows
-        )
-        return read.astype(np.float64)
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the columns of ``transform``.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the features; only compared with those of ``fit``.
-
-        Returns
-        -------
-        names : ndarray of str
-            ``"<task>_0"``, ``"<task>_1"``, ...
-        """
-        check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        dim = self.net_.module_.reading.query.shape[1]
-        names = [f"{task}_{d}" for task in self.task_names_ for d in range(dim)]
-        return np.array(names, dtype=object)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the net to ``device``, or keep it on the CPU if this machine has none such."""
