@@ -38,7 +38,7 @@ def fitted(load):
 def test_ten_digits_are_told_as_well_as_they_were():
     model, X_test, y_test = fitted(digits)
     loss = log_loss(y_test, model.predict_proba(X_test))
-    assert loss < ROOM * 0.2323
+    assert loss < ROOM * 0.2358
     X, y, *_ = digits()
     boosting = HistGradientBoostingClassifier(random_state=0).fit(X, y)
     assert loss < log_loss(y_test, boosting.predict_proba(X_test))
@@ -46,7 +46,7 @@ def test_ten_digits_are_told_as_well_as_they_were():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("load", "loss", "auc"), [(planted, 0.2986, 0.9456), (flights, 0.3927, 0.6487)]
+    ("load", "loss", "auc"), [(planted, 0.2967, 0.9465), (flights, 0.3950, 0.6408)]
 )
 def test_tasks_with_missing_labels_are_told_as_well_as_they_were(load, loss, auc):
     model, X_test, y_test = fitted(load)
