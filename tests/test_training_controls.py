@@ -108,7 +108,7 @@ def test_validation_weights_decide_which_rows_count(kind):
         ({"callbacks": [EpochTimer()], "refit": True}, True),
         ({"early_stopping": False}, False),
     ],
-    ids=str,
+    ids=["default", "refused", "callbacks", "callbacks and asked for", "nothing held out"],
 )
 def test_a_fit_with_rows_held_out_is_repeated_on_all(parameters, again):
     X, y = data_for(CLASSIFIER, 600)
