@@ -55,7 +55,6 @@ BUILDING_PARAMETERS = (
     "n_bins",
     "categorical_features",
     "missing_label",
-    "device",
     "precision",
 )
 
@@ -240,7 +239,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             )
 
     def _refits(self) -> bool:
-        return self.callbacks is None if self.refit == "auto" else self.refit
+        """Whether to train on all rows at last; a warm start would then hold out rows it knows."""
+        if self.refit == "auto":
+            return self.callbacks is None and not self.warm_start
+        return self.refit
 
     def _splits(
         self,

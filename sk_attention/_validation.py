@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import joblib
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
@@ -115,12 +116,21 @@ def check_unchanged(estimator: Any, built_with: dict[str, Any]) -> None:
     """
     for name, then in built_with.items():
         now = getattr(estimator, name)
-        if joblib.hash(now) != joblib.hash(then):
+        if not _same(now, then):
             raise ValueError(
                 f"{type(estimator).__name__} was fitted with {name}={then!r}, which is now "
                 f"{now!r}: a fit that goes on from the last one cannot change it. Set it back, or "
                 "start anew with fit and warm_start=False."
             )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a parameter mean the same: lists and tuples alike, arrays by value."""
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if np.isscalar(one) and np.isscalar(other):
+        return bool(one == other)
+    return bool(joblib.hash(one) == joblib.hash(other))
 
 
 @contextmanager

@@ -84,8 +84,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
     learning_rate : float or "auto", default="auto"
-        Learning rate of the optimiser. "auto" is 0.004, and 0.002 for fewer than 500 rows in one
-        batch, which is meant for "adamw".
+        Learning rate of the optimiser. "auto", meant for "adamw", is 0.004, and 0.002 for fewer
+        than 500 rows in one batch.
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
@@ -94,11 +94,11 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
-        Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
+        Passes of a training, at the most, but no fewer than make 30 steps. "auto" is 100, and
         30 steps for fewer than 500 rows in one batch.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored. "auto" does so from 500 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 500 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, stratified by all tasks, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -107,7 +107,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out. "auto" does so unless there are
-        ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
+        ``callbacks``, which may ask for a held-out loss, or ``warm_start``, which would hold out
+        rows that were trained on. Rows of ``X_val`` are never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks or a list with one entry per task.
         "balanced" weighs each class by the inverse of its share.
@@ -468,8 +469,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
     learning_rate : float or "auto", default="auto"
-        Learning rate of the optimiser. "auto" is 0.004, and 0.002 for fewer than 500 rows in one
-        batch, which is meant for "adamw".
+        Learning rate of the optimiser. "auto", meant for "adamw", is 0.004, and 0.002 for fewer
+        than 500 rows in one batch.
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
@@ -478,11 +479,11 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     batch_size : int or "auto", default="auto"
         Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
-        Passes over the rows, at the most, but no fewer than make 30 steps. "auto" is 100, and
+        Passes of a training, at the most, but no fewer than make 30 steps. "auto" is 100, and
         30 steps for fewer than 500 rows in one batch.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored. "auto" does so from 500 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 500 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -491,7 +492,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out. "auto" does so unless there are
-        ``callbacks``, which may ask for a held-out loss. Rows of ``X_val`` are never trained on.
+        ``callbacks``, which may ask for a held-out loss, or ``warm_start``, which would hold out
+        rows that were trained on. Rows of ``X_val`` are never trained on.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
         codes of then, and the optimizer, callbacks and other training parameters of now.

@@ -201,6 +201,18 @@ def test_what_the_network_is_built_from_cannot_change_later(method, name, value)
     model.set_params(warm_start=False).fit(X, y)
 
 
+def test_values_that_mean_the_same_are_no_change():
+    X, y = data_for(CLASSIFIER)
+    model = one_pass(classifier(warm_start=True, embedding_dim=8), X, y)
+    model.set_params(hidden_layer_sizes=[16, np.int64(16)], embedding_dim=np.int64(8)).fit(X, y)
+
+
+def test_warm_starts_hold_out_rows_that_were_not_trained_on():
+    X, y = data_for(CLASSIFIER, 600)
+    model = classifier(max_epochs=3, warm_start=True).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_ == 4
+
+
 def test_a_first_partial_fit_of_few_rows_builds_for_many():
     X, y = data_for(CLASSIFIER, n_tasks=1)
     few = CLASSIFIER(hidden_layer_sizes=8).partial_fit(X, y, classes=[0, 1])

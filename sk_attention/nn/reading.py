@@ -85,8 +85,8 @@ class Reading(nn.Module):
         return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
 
 
-# Optimisers with a step size of their own move every parameter alike, some 0.002 a step. At that
-# pace omega would hardly leave 1 / K in the hundreds of steps of a fit.
+# Optimisers with a step size of their own move every parameter by about the learning rate a step:
+# at that pace omega would hardly leave 1 / K in the hundreds of steps of a fit.
 OMEGA_PACE = 10.0
 
 

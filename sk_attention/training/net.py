@@ -338,6 +338,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             module=type(self.module_),
             module_=copy.deepcopy(self.module_).cpu() if self.device != "cpu" else self.module_,
             criterion=type(self.criterion_),
+            average_=None,
             callbacks=None,
             callbacks_=[],
             device="cpu",

@@ -92,7 +92,9 @@ def train(
     seed: int,
     all_rows: Callable[[], Rows] | None = None,
 ) -> None:
-    """Train ``net``, in place; whatever ends the training, the best weights so far are restored.
+    """Train ``net``, in place: on each split until it should stop, then, if asked, on all rows.
+
+    Without ``all_rows`` the best weights of the last split remain.
 
     Parameters
     ----------
@@ -119,18 +121,19 @@ def train(
         one.
     """
     start, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
-    best = []
+    # a single pass may be one of many, whose weights should not lag behind
+    averaged, best = walk.n_epochs > 1, []
     try:
         for number, split in enumerate(splits):
             n_before = len(net.history)
             if number == 0:
-                _train_once(net, split, walk, seed)
+                _train_once(net, split, walk, seed, averaged)
             else:
-                _train_anew(net, start, split, walk, seed)
+                _train_anew(net, start, split, walk, seed, averaged)
             best.append(_best_pass(net, n_before))
         if all_rows is not None:
             walk = Plan(walk.batch_size, int(np.median(best)))
-            _train_anew(net, start, (all_rows(), None), walk, seed)
+            _train_anew(net, start, (all_rows(), None), walk, seed, averaged)
     except Exception:
         net.module_.load_state_dict(start)
         net.initialize_optimizer()  # its moments may be NaN too
@@ -138,18 +141,29 @@ def train(
         raise
 
 
-def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int) -> None:
+def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int, averaged: bool) -> None:
     rows, held_out = split
     if not hasattr(net, "optimizer_"):  # not pickled: the moments restart
         net.initialize_optimizer()
     n_passes = len(net.history)
-    net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
-    seed_dropout(net.module_, torch.Generator(net.device).manual_seed(seed))
-    # a single pass may be one of many, whose weights should not lag behind
-    net.average_ = WeightAverage(net.module_) if walk.n_epochs > 1 else None
-    net.notify("on_train_begin", X=rows, y=None)
     try:
-        net.fit_loop((rows, held_out), epochs=walk.n_epochs)
+        net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
+        seed_dropout(net.module_, torch.Generator(net.device).manual_seed(seed))
+        net.average_ = WeightAverage(net.module_) if averaged else None
+        net.notify("on_train_begin", X=rows, y=None)
+        _run_passes(net, rows, held_out, walk.n_epochs)
+    finally:
+        net.average_ = None
+        seed_dropout(net.module_, None)
+        net.set_iteration(walk.batch_size, None)
+        for epoch in net.history[n_passes:]:
+            epoch["batches"] = []  # one empty entry per batch is all that was in it
+
+
+def _run_passes(net: AttentionNet, rows: Rows, held_out: Rows | None, n_epochs: int) -> None:
+    n_passes = len(net.history)
+    try:
+        net.fit_loop((rows, held_out), epochs=n_epochs)
     except StopTraining:
         net.notify("on_train_end", X=rows, y=None)
     except KeyboardInterrupt:
@@ -160,25 +174,25 @@ def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int) -> None:
         raise
     else:
         net.notify("on_train_end", X=rows, y=None)
-    finally:
-        net.average_ = None
-        seed_dropout(net.module_, None)
-        net.set_iteration(walk.batch_size, None)
-        for epoch in net.history[n_passes:]:
-            epoch["batches"] = []  # one empty entry per batch is all that was in it
 
 
 def _train_anew(
-    net: AttentionNet, start: dict[str, Any], split: Split, walk: Plan, seed: int
+    net: AttentionNet,
+    start: dict[str, Any],
+    split: Split,
+    walk: Plan,
+    seed: int,
+    averaged: bool,
 ) -> None:
     """Train from ``start``; an interrupt leaves the net as it is now."""
     now, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
-    net.module_.load_state_dict(start)
-    net.initialize_optimizer()
     try:
-        _train_once(net, split, walk, seed)
+        net.module_.load_state_dict(start)
+        net.initialize_optimizer()
+        _train_once(net, split, walk, seed, averaged)
     except KeyboardInterrupt:
         net.module_.load_state_dict(now)
+        net.initialize_optimizer()
         del net.history[n_passes:]
         raise
 

@@ -119,13 +119,18 @@ def test_early_stopping_restores_the_best_weights():
 
 
 def test_a_second_training_repeats_the_best_passes_on_all_rows():
-    rows, other = make_rows(), held_out_rows()
-    other.target = 1 - other.target  # what is learned makes the held-out loss worse
     net = make_net(callbacks=training_callbacks(None, patience=3))
-    train(net, [(rows, other)], Plan(16, 50), seed=0, all_rows=lambda: make_rows(80, seed=2))
+    train(
+        net,
+        [(make_rows(), held_out_rows())],
+        Plan(16, 6),
+        seed=0,
+        all_rows=lambda: make_rows(80, seed=2),
+    )
     losses = [epoch["valid_loss"] for epoch in net.history if "valid_loss" in epoch]
     best = 1 + np.argmin(losses)
     assert len(net.history) == len(losses) + best
+    assert best > 1
     alone = make_net()
     train(alone, [(make_rows(80, seed=2), None)], Plan(16, best), seed=0)
     assert same(weights(net), weights(alone))
@@ -148,6 +153,29 @@ def test_the_number_of_passes_is_the_median_over_the_splits():
     train(alone, [(make_rows(80, seed=2), None)], Plan(16, best), seed=0)
     assert same(weights(net), weights(alone))
     assert sum("valid_loss" not in epoch for epoch in net.history) == best
+
+
+def test_the_last_training_is_averaged_even_if_it_is_a_single_pass():
+    rows, other = make_rows(), held_out_rows()
+    other.target = 1 - other.target  # the first pass is the best
+    net = make_net(callbacks=training_callbacks(None, patience=3))
+    train(net, [(rows, other)], Plan(16, 50), seed=0, all_rows=make_rows)
+    assert sum("valid_loss" not in epoch for epoch in net.history) == 1
+    plain = make_net()
+    train(plain, [(rows, None)], Plan(16, 1), seed=0)
+    assert not same(weights(net), weights(plain))
+
+
+def test_a_callback_that_fails_at_the_start_leaves_nothing_behind():
+    class Fail(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            raise RuntimeError("no")
+
+    net = make_net(callbacks=[Fail()], dropout=0.5)
+    with pytest.raises(RuntimeError, match="no"):
+        train(net, [(make_rows(), None)], Plan(16, 3), seed=0)
+    assert net.average_ is None
+    assert net.module_.dropout.generator is None
 
 
 def test_an_interrupt_of_the_second_training_leaves_the_first():
