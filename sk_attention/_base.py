@@ -132,12 +132,12 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             warm = self.warm_start and hasattr(self, "net_")
             table = self._check_rows(X, y, sample_weight, cold=not warm)
             tiny = is_tiny(len(table), self.batch_size)
-            if warm:
-                self.net_.renew(self._training_options(tiny))
-            else:
+            if not warm:
                 self._build(table, None, tiny)
             targets, codes = self._encode(table)
             splits = self._splits(table, targets, codes, X_val, y_val, sample_weight_val)
+            if warm:
+                self.net_.renew(self._training_options(tiny))
             again = None
             if splits[0][1] is not None and X_val is None and self._refits():
                 row_weight = self._row_weight(targets, table.weight)

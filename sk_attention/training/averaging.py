@@ -8,9 +8,6 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-# Passes over the rows that the average reaches back, about.
-AVERAGED_PASSES = 1.0
-
 
 class WeightAverage:
     r"""An exponential moving average of a module's weights, taken after every step.
@@ -62,8 +59,7 @@ class WeightAverage:
             Steps of a pass.
         """
         self.n_steps += 1
-        reach = max(AVERAGED_PASSES * steps_per_pass, 1.0)
-        decay = min(1.0 - 1.0 / reach, (1 + self.n_steps) / (10 + self.n_steps))
+        decay = min(1.0 - 1.0 / steps_per_pass, (1 + self.n_steps) / (10 + self.n_steps))
         with torch.no_grad():
             torch._foreach_lerp_(self.other, self.parameters, 1.0 - decay)
 
