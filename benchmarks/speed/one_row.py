@@ -38,6 +38,17 @@ def mixed_frame(numbers: Any, seed: int) -> pd.DataFrame:
     return frame
 
 
+def polars_frame(frame: pd.DataFrame) -> pl.DataFrame:
+    """Return the same frame in polars, without pyarrow, which `pl.from_pandas` wants."""
+    columns = {
+        name: pl.Series(column.tolist(), dtype=pl.Categorical)
+        if isinstance(column.dtype, pd.CategoricalDtype)
+        else pl.Series(column.to_numpy())
+        for name, column in frame.items()
+    }
+    return pl.DataFrame(columns)
+
+
 def without_datetimes(frame: pd.DataFrame) -> pd.DataFrame:
     dates = frame.select_dtypes("datetime")
     return frame.assign(**{name: dates[name].astype("int64") / 1e9 for name in dates})
@@ -72,9 +83,9 @@ def main() -> None:
         f"{chosen.columns} numbers": {
             "ndarray": X,
             "pandas": frame,
-            "polars": pl.from_pandas(frame),
+            "polars": polars_frame(frame),
         },
-        "mixed": {"pandas": mixed, "polars": pl.from_pandas(mixed)},
+        "mixed": {"pandas": mixed, "polars": polars_frame(mixed)},
     }
 
     records: list[Record] = []
@@ -86,7 +97,7 @@ def main() -> None:
             plain = rows
             if table == "mixed":
                 plain = without_datetimes(mixed)
-                plain = pl.from_pandas(plain) if container == "polars" else plain
+                plain = polars_frame(plain) if container == "polars" else plain
             theirs = HistGradientBoostingClassifier(random_state=chosen.seed).fit(plain, y)
             for model, own in ((ours, rows), (theirs, plain)):
                 single = [own[i : i + 1] for i in range(min(chosen.calls, chosen.rows))]
