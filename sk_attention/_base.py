@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from ._random import draw_seed
 from ._reading import ReadingMixin
 from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
+from .data.encoded import EncodedTable, merge_equal_rows
 from .data.fields import TableEncoder, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
 from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
@@ -28,18 +30,8 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet, TaskLoss
 from .training.optimizers import resolve_optimizer
-from .training.plan import (
-    TINY_ROWS,
-    Plan,
-    auto_learning_rate,
-    auto_splits,
-    is_tiny,
-    plan,
-    single_pass,
-)
+from .training.plan import MIN_ROWS_TO_HOLD_OUT, TINY_ROWS, Plan, auto_splits, plan, single_pass
 from .training.train import Split, history_values, train, training_callbacks
-
-Codes = Mapping[str, NDArray[Any]]
 
 # What codes and network are built from: a fit that goes on from the last one cannot change them.
 BUILDING_PARAMETERS = (
@@ -131,19 +123,22 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             self._validate_params()
             warm = self.warm_start and hasattr(self, "net_")
             table = self._check_rows(X, y, sample_weight, cold=not warm)
-            tiny = is_tiny(len(table), self.batch_size)
+            tiny = len(table) < TINY_ROWS
             if not warm:
                 self._build(table, None, tiny)
-            targets, codes = self._encode(table)
-            splits = self._splits(table, targets, codes, X_val, y_val, sample_weight_val)
+            rows = self._encode(table)
+            if tiny:
+                rows = merge_equal_rows(rows)
+            weighted = self._weigh(rows)
+            splits = self._splits(weighted, X_val, y_val, sample_weight_val)
             if warm:
-                self.net_.renew(self._training_options(tiny))
+                self.net_.renew(self._training_options())
             again = None
             if splits[0][1] is not None and X_val is None and self._refits():
-                row_weight = self._row_weight(targets, table.weight)
-                again = partial(self._rows, codes, targets, row_weight)
-            walk = plan(len(splits[0][0]), self.batch_size, self.max_epochs, tiny)
-            interrupt = self._train(table, codes, splits, walk, again)
+                again = partial(self._on_device, weighted)
+            stops = splits[0][1] is not None
+            walk = plan(len(splits[0][0]), self.batch_size, self.max_epochs, stops)
+            interrupt = self._train(rows, splits, walk, again)
         if interrupt is not None:
             raise interrupt
         return self
@@ -157,11 +152,11 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             if cold:
                 self._build(table, classes, tiny=False)  # more rows will come
             elif not self.net_.callbacks_:  # not pickled
-                self.net_.renew(self._training_options(tiny=False))
-            targets, codes = self._encode(table)
-            rows = self._rows(codes, targets, self._row_weight(targets, table.weight))
+                self.net_.renew(self._training_options())
+            rows = self._encode(table)
+            split = (self._on_device(self._weigh(rows)), None)
             walk = single_pass(len(rows), self.batch_size)
-            interrupt = self._train(table, codes, [(rows, None)], walk)
+            interrupt = self._train(rows, [split], walk)
         if interrupt is not None:
             raise interrupt
 
@@ -173,10 +168,15 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             self._check_tasks(table.labels, "y")
         return table
 
-    def _encode(self, table: Table) -> tuple[EncodedTargets, Codes]:
+    def _encode(self, table: Table) -> EncodedTable:
         """Turn the rows into codes."""
         targets = self._target_encoder.transform(table.labels)
-        return targets, self._table_encoder.transform(table.columns, self._float_type)
+        codes = self._table_encoder.transform(table.columns, self._float_type)
+        return EncodedTable(codes, targets, table.weight)
+
+    def _weigh(self, rows: EncodedTable) -> EncodedTable:
+        """Let classes weigh what they should."""
+        return replace(rows, weight=self._row_weight(rows.targets, rows.weight))
 
     def _build(self, table: Table, classes: Any, tiny: bool) -> None:
         """Learn the codes of X and y, and build the net for them."""
@@ -207,16 +207,15 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
-            **self._training_options(tiny),
+            **self._training_options(),
         ).initialize()
 
-    def _training_options(self, tiny: bool) -> dict[str, Any]:
+    def _training_options(self) -> dict[str, Any]:
         """Return what may change from one warm start to the next."""
-        rate = self.learning_rate
         patience = None if self.early_stopping is False else self.n_iter_no_change
         return {
             "optimizer": resolve_optimizer(self.optimizer),
-            "lr": auto_learning_rate(tiny) if rate == "auto" else rate,
+            "lr": self.learning_rate,
             "weight_decay": self.weight_decay,
             "max_grad_norm": self.max_grad_norm,
             "callbacks": training_callbacks(self.callbacks, patience),
@@ -245,67 +244,56 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         return self.refit
 
     def _splits(
-        self,
-        table: Table,
-        targets: EncodedTargets,
-        codes: Codes,
-        X_val: Any,
-        y_val: Any,
-        sample_weight_val: Any,
+        self, rows: EncodedTable, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> list[Split]:
         """Return the rows to train on and those that tell when to stop, once or several times."""
-        row_weight = self._row_weight(targets, table.weight)
         if X_val is not None:
             val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
             self._check_tasks(val.labels, "y_val")
-            val_targets = self._target_encoder.transform(val.labels)
-            val_codes = self._table_encoder.transform(val.columns, self._float_type)
-            val_weight = self._row_weight(val_targets, val.weight)
-            val_rows = self._rows(val_codes, val_targets, val_weight)
-            return [(self._rows(codes, targets, row_weight), val_rows)]
+            return [(self._on_device(rows), self._on_device(self._weigh(self._encode(val))))]
         if y_val is not None or sample_weight_val is not None:
             raise ValueError("y_val and sample_weight_val need X_val, which is None.")
-        stopping = self.early_stopping
-        if stopping == "auto":
-            stopping = len(table) >= TINY_ROWS
-        if not stopping:
-            return [(self._rows(codes, targets, row_weight), None)]
-        n_splits = auto_splits(len(table), self.validation_fraction) if self._refits() else 1
+        choices = self._held_out(rows)
+        if not choices:
+            return [(self._on_device(rows), None)]
         return [
-            self._hold_out(codes, targets, row_weight, self._seed + number)
-            for number in range(n_splits)
+            (
+                self._on_device(rows.take(np.flatnonzero(~held_out))),
+                self._on_device(rows.take(np.flatnonzero(held_out))),
+            )
+            for held_out in choices
         ]
 
-    def _hold_out(
-        self, codes: Codes, targets: EncodedTargets, row_weight: NDArray[np.float64], seed: int
-    ) -> Split:
-        """Part the rows in those to train on and those held out."""
-        held_out = holdout_rows(
-            targets.values,
-            targets.observed,
+    def _held_out(self, rows: EncodedTable) -> list[NDArray[np.bool_]]:
+        """Choose the rows to hold out, once or several times; never where rows are too few."""
+        if self.early_stopping is False:
+            return []
+        n_splits = auto_splits(len(rows), self.validation_fraction) if self._refits() else 1
+        choices = [self._choose(rows, self._seed + number) for number in range(n_splits)]
+        possible = all(held_out.any() and not held_out.all() for held_out in choices)
+        if self.early_stopping == "auto":
+            return choices if possible and len(rows) >= MIN_ROWS_TO_HOLD_OUT else []
+        if not possible:
+            raise ValueError(
+                f"early_stopping=True holds out validation_fraction={self.validation_fraction} of "
+                f"{len(rows)} distinct rows, but one row at least, and one of each class, must "
+                "stay to train on: none is left to hold out. Pass more rows or "
+                "early_stopping=False."
+            )
+        return choices
+
+    def _choose(self, rows: EncodedTable, seed: int) -> NDArray[np.bool_]:
+        return holdout_rows(
+            rows.targets.values,
+            rows.targets.observed,
             self.validation_fraction,
             seed,
             stratify=isinstance(self._target_encoder, ClassEncoder),
         )
-        if not held_out.any() or held_out.all():
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(held_out)} rows leaves "
-                "none to train on or none to hold out. Pass early_stopping=False, or more rows."
-            )
-        train_rows, held_rows = (
-            self._rows(
-                {name: values[part] for name, values in codes.items()},
-                targets.take(part),
-                row_weight[part],
-            )
-            for part in (np.flatnonzero(~held_out), np.flatnonzero(held_out))
-        )
-        return train_rows, held_rows
 
     def _train(
         self,
-        table: Table,
-        codes: Codes,
+        rows: EncodedTable,
         splits: Sequence[Split],
         walk: Plan,
         again: Callable[[], Rows] | None = None,
@@ -323,10 +311,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             train(net, splits, walk, seed, again)
         except KeyboardInterrupt as caught:
             interrupt = caught
-        self._look_back(codes, table.weight)
+        self._look_back(rows)
         return interrupt
 
-    def _look_back(self, codes: Codes, weight: NDArray[np.float64]) -> None:
+    def _look_back(self, rows: EncodedTable) -> None:
         """Set what users look at after a fit."""
         net = self.net_
         self.n_iter_ = len(net.history)
@@ -335,24 +323,25 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         scores = 1.0 - history_values(net, keys)
         scores[scores == 1.0] = np.nan  # a loss of exactly 0: nothing was held out, or one class
         self.validation_scores_ = scores if len(scores) else None
-        rows = Rows(self._tensors({**codes, "weight": weight.astype(self._float_type)}))
-        self.attention_weights_ = self._by_feature(net.mean_attention(rows))
+        weight = rows.weight.astype(self._float_type)
+        looked_at = Rows(self._tensors({**rows.codes, "weight": weight}))
+        self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
         self.task_weights_ = net.module_.mixture.task_weights().detach().cpu().double().numpy()
 
     # ---- rows on the device --------------------------------------------------------------------
 
-    def _rows(self, codes: Codes, targets: EncodedTargets, row_weight: NDArray[np.float64]) -> Rows:
-        """Put encoded rows on the device, with the weight of each label."""
-        null_loss = self._target_encoder.null_loss_
-        weight = label_weights(targets.observed, row_weight, null_loss).astype(self._float_type)
+    def _on_device(self, rows: EncodedTable) -> Rows:
+        """Put rows on the device, with the weight of each label."""
+        targets, null_loss = rows.targets, self._target_encoder.null_loss_
+        weight = label_weights(targets.observed, rows.weight, null_loss).astype(self._float_type)
         values = targets.values
         if values.dtype.kind == "f":
             values = values.astype(self._float_type)
         target = torch.as_tensor(values, device=self.net_.device)
         target = target.squeeze(1) if target.shape[1] == 1 else target
-        return Rows(self._tensors({**codes, "weight": weight}), target)
+        return Rows(self._tensors({**rows.codes, "weight": weight}), target)
 
-    def _tensors(self, codes: Codes) -> dict[str, torch.Tensor]:
+    def _tensors(self, codes: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
         device = self.net_.device
         return {name: torch.as_tensor(array, device=device) for name, array in codes.items()}
 

@@ -24,7 +24,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "optimizer": [StrOptions({"adamw", "sgd"}), callable],
-    "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

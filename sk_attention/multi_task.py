@@ -83,22 +83,21 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
-    learning_rate : float or "auto", default="auto"
-        Learning rate of the optimiser. "auto", meant for "adamw", is 0.004, and 0.002 for fewer
-        than 500 rows in one batch.
+    learning_rate : float, default=0.004
+        Learning rate of the optimiser; the default is meant for "adamw".
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
     max_grad_norm : float or None, default=1.0
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
-        Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
+        Rows in a step. "auto" is about 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
-        Passes of a training, at the most, but no fewer than make 30 steps. "auto" is 100, and
-        30 steps for fewer than 500 rows in one batch.
+        Passes of a training, at the most, but no fewer than make 15 steps. "auto" is 100, and
+        15 steps for fewer than 40 rows, which nothing stops.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored unless ``refit`` trains once more. "auto" does so from 500 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 40 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, stratified by all tasks, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -123,9 +122,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     device : str or torch.device, default="auto"
         Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
     precision : {"auto", "float32", "float64", "bf16"}, default="auto"
-        "auto": float64 for fits of fewer than 500 rows in one batch; else float32, with bf16
-        matrix products in training where the device is fast at them. "bf16" uses them in
-        prediction too.
+        "auto": float64 for fits of fewer than 500 rows; else float32, with bf16 matrix products in
+        training where the device is fast at them. "bf16" uses them in prediction too.
     compile : bool, default=False
         Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
         some GPUs.
@@ -201,7 +199,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         optimizer: str | BuildOptimizer = "adamw",
-        learning_rate: float | str = "auto",
+        learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",
@@ -468,22 +466,21 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
-    learning_rate : float or "auto", default="auto"
-        Learning rate of the optimiser. "auto", meant for "adamw", is 0.004, and 0.002 for fewer
-        than 500 rows in one batch.
+    learning_rate : float, default=0.004
+        Learning rate of the optimiser; the default is meant for "adamw".
     weight_decay : float, default=0.0001
         Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
         are spared.
     max_grad_norm : float or None, default=1.0
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
-        Rows in a step. "auto" is all rows below 500, then 64 to 1024, growing with the rows.
+        Rows in a step. "auto" is about 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
-        Passes of a training, at the most, but no fewer than make 30 steps. "auto" is 100, and
-        30 steps for fewer than 500 rows in one batch.
+        Passes of a training, at the most, but no fewer than make 15 steps. "auto" is 100, and
+        15 steps for fewer than 40 rows, which nothing stops.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored unless ``refit`` trains once more. "auto" does so from 500 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 40 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -502,9 +499,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     device : str or torch.device, default="auto"
         Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
     precision : {"auto", "float32", "float64", "bf16"}, default="auto"
-        "auto": float64 for fits of fewer than 500 rows in one batch; else float32, with bf16
-        matrix products in training where the device is fast at them. "bf16" uses them in
-        prediction too.
+        "auto": float64 for fits of fewer than 500 rows; else float32, with bf16 matrix products in
+        training where the device is fast at them. "bf16" uses them in prediction too.
     compile : bool, default=False
         Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
         some GPUs.
@@ -571,7 +567,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         optimizer: str | BuildOptimizer = "adamw",
-        learning_rate: float | str = "auto",
+        learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
         max_grad_norm: float | None = 1.0,
         batch_size: int | str = "auto",

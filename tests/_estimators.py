@@ -14,7 +14,13 @@ KINDS = (MultiTaskAttentionClassifier, MultiTaskAttentionRegressor)
 ATTENTIONS = ("cross", "self", "double")
 
 # Sizes at which a fit takes a fraction of a second.
-SMALL = {"n_members": 2, "hidden_layer_sizes": (16, 16), "max_epochs": 100, "random_state": 0}
+SMALL = {
+    "n_members": 2,
+    "hidden_layer_sizes": (16, 16),
+    "early_stopping": False,
+    "max_epochs": 100,
+    "random_state": 0,
+}
 
 over_kinds = pytest.mark.parametrize("kind", KINDS, ids=["classifier", "regressor"])
 over_attentions = pytest.mark.parametrize("attention", ATTENTIONS)

@@ -65,7 +65,8 @@ def test_interrupt_restores_the_best_weights_so_far(kind):
     rng = np.random.default_rng(0)
     y_val = rng.permutation(y)  # nothing to gain: the best pass is an early one
     parameters = {"learning_rate": 0.02, "n_iter_no_change": 100}
-    model = small(kind, callbacks=[break_off(KeyboardInterrupt, 60)], **parameters)
+    watched = {"early_stopping": True, "callbacks": [break_off(KeyboardInterrupt, 60)]}
+    model = small(kind, **watched, **parameters)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y, X_val=X, y_val=y_val)
     best = model.validation_scores_.mean(axis=1).argmax() + 1

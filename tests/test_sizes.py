@@ -68,6 +68,6 @@ def test_batch_size_above_the_rows_is_one_full_batch(kind):
 @over_kinds
 def test_many_rows_train_in_batches(kind):
     X, y = data_for(kind, n_samples=700)
-    model = small(kind, max_epochs=20).fit(X, y)
+    model = small(kind, early_stopping="auto", max_epochs=20).fit(X, y)
     assert model.score(X, y) > 0.8
     assert 60 >= len(model.validation_scores_) >= model.n_iter_ / 2  # three splits

@@ -46,7 +46,7 @@ def noisy(kind, n_samples=200, seed=0):
 def test_early_stopping_ends_training_and_restores_the_best_weights(kind):
     X, y = noisy(kind)
     X_val, y_val = noisy(kind, 100, seed=5)
-    model = small(kind, learning_rate=0.02, max_epochs=300, n_iter_no_change=5)
+    model = small(kind, early_stopping=True, learning_rate=0.02, max_epochs=300, n_iter_no_change=5)
     model.fit(X, y, X_val=X_val, y_val=y_val)
     means = model.validation_scores_.mean(axis=1)
     assert model.n_iter_ < 300
@@ -68,17 +68,17 @@ def heldout_scores(model, y, X_val, y_val):
     return scores
 
 
-def test_early_stopping_is_automatic_from_many_rows_on():
-    small_fit = classifier().fit(*data_for(CLASSIFIER, 60))
-    assert small_fit.validation_scores_ is None
-    assert len(small_fit.loss_curve_) == small_fit.n_iter_ == 100
-    large_fit = classifier(max_epochs=3).fit(*data_for(CLASSIFIER, 600))
-    assert large_fit.validation_scores_.shape == (12, 2)  # 30 steps on each of 3 splits
-    assert 12 < large_fit.n_iter_ <= 16  # and trained again on all rows
-    assert (large_fit.validation_scores_ <= 1).all()
-    off = classifier(early_stopping=False, max_epochs=3).fit(*data_for(CLASSIFIER, 600))
+def test_early_stopping_is_automatic_unless_rows_are_few():
+    few_rows = classifier(early_stopping="auto").fit(*data_for(CLASSIFIER, 39))
+    assert few_rows.validation_scores_ is None
+    assert len(few_rows.loss_curve_) == few_rows.n_iter_ == 100
+    rows = classifier(early_stopping="auto", max_epochs=15).fit(*data_for(CLASSIFIER, 40))
+    assert rows.validation_scores_.shape == (45, 2)  # three splits
+    assert 45 < rows.n_iter_ <= 60  # and trained again on all rows
+    assert (rows.validation_scores_ <= 1).all()
+    off = classifier(early_stopping=False, max_epochs=15).fit(*data_for(CLASSIFIER, 60))
     assert off.validation_scores_ is None
-    on = classifier(early_stopping=True, refit=False).fit(*data_for(CLASSIFIER, 60))
+    on = classifier(early_stopping=True, refit=False).fit(*data_for(CLASSIFIER, 30))
     assert on.validation_scores_.shape == (on.n_iter_, 2)
 
 
@@ -112,20 +112,21 @@ def test_validation_weights_decide_which_rows_count(kind):
 )
 def test_a_fit_with_rows_held_out_is_repeated_on_all(parameters, again):
     X, y = data_for(CLASSIFIER, 600)
-    model = classifier(max_epochs=3, **parameters).fit(X, y)
+    model = classifier(**{"early_stopping": "auto", "max_epochs": 3, **parameters}).fit(X, y)
     passes = model.net_.history[:, "train_batch_count"]
     n_held_out = sum("valid_loss" in epoch for epoch in model.net_.history)
     assert (len(passes) > max(n_held_out, 3)) == again
-    assert n_held_out == {True: 12, False: 4}[again] * (model.validation_scores_ is not None)
-    if again:  # the median over three splits of 4 passes each
-        best = 1 + model.validation_scores_.mean(axis=1).reshape(3, 4).argmax(axis=1)
+    assert n_held_out == {True: 9, False: 3}[again] * (model.validation_scores_ is not None)
+    if again:  # the median over three splits of 3 passes each
+        best = 1 + model.validation_scores_.mean(axis=1).reshape(3, 3).argmax(axis=1)
         assert len(passes) == n_held_out + int(np.median(best))
 
 
 def test_rows_passed_to_stop_by_are_never_trained_on():
     X, y = data_for(CLASSIFIER, 600)
-    model = classifier(max_epochs=3, refit=True).fit(X[:500], y[:500], X_val=X[500:], y_val=y[500:])
-    assert model.n_iter_ == len(model.validation_scores_) == 4  # 30 steps
+    model = classifier(early_stopping=True, max_epochs=3, refit=True)
+    model.fit(X[:500], y[:500], X_val=X[500:], y_val=y[500:])
+    assert model.n_iter_ == len(model.validation_scores_) == 3
 
 
 def test_early_stopping_is_off_where_only_the_labels_of_one_row_could_be_held_out():
@@ -209,14 +210,14 @@ def test_values_that_mean_the_same_are_no_change():
 
 def test_warm_starts_hold_out_rows_that_were_not_trained_on():
     X, y = data_for(CLASSIFIER, 600)
-    model = classifier(max_epochs=3, warm_start=True).fit(X, y)
-    assert len(model.validation_scores_) == model.n_iter_ == 4
+    model = classifier(early_stopping=True, max_epochs=3, warm_start=True).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_ == 3
 
 
 def test_a_first_partial_fit_of_few_rows_builds_for_many():
     X, y = data_for(CLASSIFIER, n_tasks=1)
     few = CLASSIFIER(hidden_layer_sizes=8).partial_fit(X, y, classes=[0, 1])
-    assert few.net_.batch_size == 64
+    assert few.net_.batch_size == 60
     assert few.net_.module_.reading.query.dtype == torch.float32
 
 
@@ -323,7 +324,7 @@ def test_callbacks_of_the_user_take_part_and_stay_as_they_were(kind, tmp_path):
     assert len(model.net_.history[:, "own_score"]) == model.n_iter_
     assert model.net_.history[-1, "own_score"] > 0.5
     rates = model.net_.history[:, "event_lr"]
-    assert rates[0] == pytest.approx(0.002)
+    assert rates[0] == pytest.approx(0.004)
     assert rates[-1] < 1e-5
     assert (tmp_path / "params.pt").exists()
 

@@ -59,7 +59,7 @@ def resolve_precision(precision: str, device: torch.device, tiny: bool) -> Preci
     device : torch.device
         Where the network trains.
     tiny : bool
-        Whether the fit is one full batch of few rows.
+        Whether the fit has few rows.
 
     Returns
     -------

@@ -19,8 +19,8 @@ def holdout_rows(
 
     Labels are dealt with from the rarest to the most frequent, as in iterative stratification
     [1]_: of the rows that carry a label and are not dealt with yet, the given fraction is held
-    out, less those of the label that are held out already. A label carried by one row stays in
-    training.
+    out, less those of the label that are held out already. Of a label too rare for that, one row
+    at most is held out, and one at least stays in training.
 
     Parameters
     ----------
@@ -53,13 +53,18 @@ def holdout_rows(
         free = np.flatnonzero(carries & ~dealt)
         n_carriers = int(carries.sum())
         wanted = min(round(fraction * n_carriers), n_carriers - 1)
+        in_order = free[np.argsort(priority[free])]
+        if wanted == 0:  # one may be held out, if another stays
+            dealt[in_order[1:]] = True
+            if not (carries & dealt & ~held_out).any():
+                dealt[in_order] = True
+            continue
         wanted -= int((carries & held_out).sum())
-        chosen = free[np.argsort(priority[free])][: max(wanted, 0)]
-        held_out[chosen] = True
+        held_out[in_order[: max(wanted, 0)]] = True
         dealt[free] = True
     free = np.flatnonzero(~dealt)
-    wanted = round(fraction * len(free))
-    held_out[free[np.argsort(priority[free])][:wanted]] = True
+    wanted = round(fraction * n_rows) - int(held_out.sum())
+    held_out[free[np.argsort(priority[free])][: max(wanted, 0)]] = True
     return held_out
 
 

@@ -99,3 +99,21 @@ def test_missing_labels_are_no_class():
     held_out = holdout_rows(values, observed, 0.3, 0, True)
     assert held_out[:10].sum() == 3
     assert held_out[10:].sum() == 9
+
+
+def test_labels_too_rare_to_share_out_still_leave_rows_to_hold_out():
+    values = np.repeat(np.arange(200), 3)
+    held_out = holdout_rows(values[:, None], everything(values[:, None]), 0.15, 0, True)
+    assert held_out.sum() == 90
+    assert np.bincount(values[held_out]).max() == 1
+    late = np.arange(600) % 2
+    both = np.column_stack([values, late])
+    held_out = holdout_rows(both, everything(both), 0.15, 0, True)
+    assert held_out.sum() == 90
+    assert abs(late[held_out].sum() - 45) <= 1
+    assert set(values[~held_out]) == set(values)
+
+
+def test_rows_that_are_each_the_only_one_of_a_class_all_stay():
+    values = np.arange(50)[:, None]
+    assert not holdout_rows(values, everything(values), 0.15, 0, True).any()
