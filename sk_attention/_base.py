@@ -127,6 +127,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             if not warm:
                 self._build(table, None, tiny)
             rows = self._encode(table)
+            if not rows.targets.observed.any():
+                raise ValueError("y has no observed label: every label is missing.")
             if tiny:
                 rows = merge_equal_rows(rows)
             weighted = self._weigh(rows)
@@ -240,7 +242,7 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
     def _refits(self) -> bool:
         """Whether to train on all rows at last; a warm start would then hold out rows it knows."""
         if self.refit == "auto":
-            return self.callbacks is None and not self.warm_start
+            return not self.callbacks and not self.warm_start
         return self.refit
 
     def _splits(
@@ -248,9 +250,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
     ) -> list[Split]:
         """Return the rows to train on and those that tell when to stop, once or several times."""
         if X_val is not None:
-            val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
-            self._check_tasks(val.labels, "y_val")
-            return [(self._on_device(rows), self._on_device(self._weigh(self._encode(val))))]
+            val_rows = self._validation_rows(X_val, y_val, sample_weight_val)
+            return [(self._on_device(rows), self._on_device(self._weigh(val_rows)))]
         if y_val is not None or sample_weight_val is not None:
             raise ValueError("y_val and sample_weight_val need X_val, which is None.")
         choices = self._held_out(rows)
@@ -263,6 +264,18 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             )
             for held_out in choices
         ]
+
+    def _validation_rows(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> EncodedTable:
+        """Check and encode the rows that were passed to tell when to stop."""
+        try:
+            val = check_table(self, X_val, y_val, sample_weight_val, reset=False, name="_val")
+            self._check_tasks(val.labels, "y_val")
+            rows = self._encode(val)
+        except ValueError as error:
+            raise ValueError(f"In X_val, y_val and sample_weight_val: {error}") from error
+        if not rows.targets.observed.any():
+            raise ValueError("y_val has no observed label: every label is missing.")
+        return rows
 
     def _held_out(self, rows: EncodedTable) -> list[NDArray[np.bool_]]:
         """Choose the rows to hold out, once or several times; never where rows are too few."""

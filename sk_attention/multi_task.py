@@ -94,10 +94,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Rows in a step. "auto" is about 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
         Passes of a training, at the most, but no fewer than make 15 steps. "auto" is 100, and
-        15 steps for fewer than 40 rows, which nothing stops.
+        15 steps for fewer than 60 rows, which nothing stops.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored unless ``refit`` trains once more. "auto" does so from 40 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 60 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, stratified by all tasks, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -305,13 +305,17 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Raises
         ------
         ValueError
-            If ``classes`` is missing in the first call, or a label is none of them.
+            If ``classes`` is missing in the first call or another one later, or a label is none of
+            them.
         """
         self._validate_params()
-        if classes is None and not hasattr(self, "net_"):
+        first = not hasattr(self, "net_")
+        if classes is None and first:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None and not _is_list_of_classes(classes):
-            classes = [classes]
+        if classes is not None:
+            classes = _classes_per_task(classes)
+            if not first:
+                self._target_encoder.check_classes(classes)
         self._partial_fit(X, y, classes, sample_weight)
         return self
 
@@ -477,10 +481,10 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Rows in a step. "auto" is about 64 to 1024, growing with the rows.
     max_epochs : int or "auto", default="auto"
         Passes of a training, at the most, but no fewer than make 15 steps. "auto" is 100, and
-        15 steps for fewer than 40 rows, which nothing stops.
+        15 steps for fewer than 60 rows, which nothing stops.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows and stop when their loss no longer falls, with the best weights
-        restored unless ``refit`` trains once more. "auto" does so from 40 rows on.
+        restored unless ``refit`` trains once more. "auto" does so from 60 rows on.
     validation_fraction : float, default=0.15
         Share of the rows held out, unless ``X_val`` is passed to ``fit``.
     n_iter_no_change : int, default=12
@@ -688,11 +692,12 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         return multi_task_r2_score(self._same_tasks(y), predicted, sample_weight=sample_weight)
 
 
-def _is_list_of_classes(classes: Any) -> bool:
-    """Whether ``classes`` holds one array per task rather than the classes of a single one."""
-    return isinstance(classes, (list, tuple)) and all(
+def _classes_per_task(classes: Any) -> list[Any]:
+    """Return one array of classes per task: an array of two dimensions holds one per row."""
+    several = isinstance(classes, (list, tuple, np.ndarray)) and all(
         np.ndim(own) == 1 and not isinstance(own, str) for own in classes
     )
+    return list(classes) if several else [classes]
 
 
 def _side_by_side(labels: list[NDArray[Any]]) -> NDArray[Any]:

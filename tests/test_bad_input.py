@@ -180,6 +180,9 @@ def test_bad_weights_are_refused(kind, weight, match):
         ("heavy", "'class_weight' parameter .* must be"),
         ({7: 2.0}, "class_weight.*7"),
         ({0: -1.0}, "class_weight.*-1"),
+        ({0: "a"}, "class_weight must be a number.*'a' for 0"),
+        ({0: None}, "class_weight must be a number.*None for 0"),
+        ({0: 0, 1: 0}, "class_weight is zero for every class"),
         (["balanced", "heavy"], "class_weight.*heavy"),
     ],
 )
@@ -256,6 +259,7 @@ def test_impossible_parameter_is_refused(kind, parameters, match):
             {"X_val": X, "y_val": Y, "sample_weight_val": np.zeros(60)},
             "at least one.*(non-zero|positive)",
         ),
+        ({"X_val": X, "y_val": np.full(Y.shape, np.nan)}, "y_val has no observed label"),
         ({"X_val": X[:0], "y_val": Y[:0]}, r"0 sample\(s\)"),
     ],
     ids=lambda value: value[:24] if isinstance(value, str) else None,
@@ -266,9 +270,16 @@ def test_bad_validation_data_are_refused(kind, validation, match):
 
 
 def test_validation_label_outside_the_classes_is_refused():
-    refuses(
-        classifier(), X, Y, "Task 'y1' of y.* has the label 2", X_val=X, y_val=Y + np.array([0, 1])
-    )
+    match = "In X_val, y_val.*Task 'y1' of y.* has the label 2"
+    refuses(classifier(), X, Y, match, X_val=X, y_val=Y + np.array([0, 1]))
+
+
+def test_a_warm_start_without_any_label_is_refused():
+    model = classifier(warm_start=True).fit(X, Y)
+    before = model.predict_proba(X)[0]
+    with pytest.raises(ValueError, match="y has no observed label"):
+        model.fit(X, np.full(Y.shape, np.nan))
+    assert (model.predict_proba(X)[0] == before).all()
 
 
 # ---- training ----------------------------------------------------------------------------------

@@ -248,7 +248,9 @@ def test_clone_has_the_parameters_alone(kind):
 def test_estimator_shows_itself(kind):
     X, y = data_for(kind)
     model = small(kind)
-    assert repr(model).startswith(f"{kind.__name__}(hidden_layer_sizes=(16, 16), max_epochs=100")
+    assert repr(model).startswith(
+        f"{kind.__name__}(early_stopping=False, hidden_layer_sizes=(16, 16)"
+    )
     assert repr(kind()) == f"{kind.__name__}()"
     html = model._repr_html_()
     assert kind.__name__ in html

@@ -71,3 +71,13 @@ def test_many_rows_train_in_batches(kind):
     model = small(kind, early_stopping="auto", max_epochs=20).fit(X, y)
     assert model.score(X, y) > 0.8
     assert 60 >= len(model.validation_scores_) >= model.n_iter_ / 2  # three splits
+
+
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+@pytest.mark.parametrize("n_classes", [200, 600])
+def test_classes_of_few_rows_do_not_stop_a_fit(n_classes):
+    X = numbers(600)
+    y = np.arange(600) % n_classes
+    model = classifier(early_stopping="auto", max_epochs=1).fit(X, y)
+    assert (model.validation_scores_ is None) == (n_classes == 600)
+    assert model.predict_proba(X).shape == (600, n_classes)

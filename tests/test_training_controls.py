@@ -21,6 +21,7 @@ from tests._estimators import (
     assert_same_outputs,
     classifier,
     data_for,
+    numbers,
     one_pass,
     outputs,
     over_kinds,
@@ -69,10 +70,10 @@ def heldout_scores(model, y, X_val, y_val):
 
 
 def test_early_stopping_is_automatic_unless_rows_are_few():
-    few_rows = classifier(early_stopping="auto").fit(*data_for(CLASSIFIER, 39))
+    few_rows = classifier(early_stopping="auto").fit(*data_for(CLASSIFIER, 59))
     assert few_rows.validation_scores_ is None
     assert len(few_rows.loss_curve_) == few_rows.n_iter_ == 100
-    rows = classifier(early_stopping="auto", max_epochs=15).fit(*data_for(CLASSIFIER, 40))
+    rows = classifier(early_stopping="auto", max_epochs=15).fit(*data_for(CLASSIFIER, 60))
     assert rows.validation_scores_.shape == (45, 2)  # three splits
     assert 45 < rows.n_iter_ <= 60  # and trained again on all rows
     assert (rows.validation_scores_ <= 1).all()
@@ -163,6 +164,34 @@ def test_partial_fit_may_see_a_class_later():
     assert [own.tolist() for own in tasks.classes_] == [[0, 1], [0, 1, 2]]
 
 
+@pytest.mark.parametrize(
+    ("missing_label", "classes", "expected"),
+    [
+        (None, [0.0, 1.0, np.nan], [0, 1]),
+        (None, ["a", None, "b"], ["a", "b"]),
+        (-1, [-1, 0, 1], [0, 1]),
+    ],
+)
+def test_a_missing_label_among_the_classes_is_no_class(missing_label, classes, expected):
+    X = numbers(60)
+    y = np.array(classes, dtype=object)[np.arange(60) % 3]
+    model = classifier(missing_label=missing_label).partial_fit(X, y, classes=classes)
+    assert model.classes_.tolist() == expected
+    assert model.predict_proba(X).shape == (60, 2)
+
+
+def test_later_classes_must_be_those_of_the_first_call():
+    X, y = data_for(CLASSIFIER)
+    classes = np.array([[0, 1], [0, 1]])  # one row per task
+    model = classifier().partial_fit(X, y, classes=classes).partial_fit(X, y, classes=classes)
+    with pytest.raises(
+        ValueError, match=r"classes=\[0, 1, 2\] is not the same as on the first call"
+    ):
+        model.partial_fit(X, y, classes=[[0, 1], [0, 1, 2]])
+    with pytest.raises(ValueError, match="classes must have one entry per task, 2; got 1"):
+        model.partial_fit(X, y, classes=[0, 1])
+
+
 @over_kinds
 def test_partial_fit_goes_on_after_fit(kind):
     X, y = data_for(kind)
@@ -232,6 +261,19 @@ def test_weight_of_two_is_a_row_given_twice_and_zero_is_none(kind):
     repeated = small(kind).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
     assert_same_outputs(weighted, repeated, X, rtol=1e-7)
     assert_allclose(weighted.attention_weights_, repeated.attention_weights_, rtol=1e-7)
+
+
+@pytest.mark.slow
+@over_kinds
+def test_weight_of_two_is_a_row_given_twice_at_the_defaults(kind):
+    X, y = data_for(kind, 150)
+    weight = np.random.default_rng(0).integers(0, 4, size=150)
+    order = np.random.default_rng(1).permutation(weight.sum())
+    weighted = kind(random_state=0).fit(X, y, sample_weight=weight)
+    rows = np.repeat(np.arange(150), weight)[order]
+    repeated = kind(random_state=0).fit(X[rows], y[rows])
+    assert weighted.n_iter_ == repeated.n_iter_ > 45
+    assert_same_outputs(weighted, repeated, X, rtol=1e-7)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])

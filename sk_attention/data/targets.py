@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets
 
-from sk_attention._labels import LabelColumns, is_missing, observed_labels
+from sk_attention._labels import LabelColumns, is_missing, label_columns, observed_labels
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,35 @@ class ClassEncoder:
                 for name, column in zip(labels.names, labels.columns, strict=True)
             ]
         else:
-            self.classes_ = [np.unique(np.asarray(own)) for own in classes]
-            check_n_tasks("classes", len(self.classes_), labels.n_tasks)
+            check_n_tasks("classes", len(classes), labels.n_tasks)
+            self.classes_ = [self._given_classes(own) for own in classes]
         self.null_loss_ = class_null_loss(self.transform(labels), weight[:, None])
         return self
+
+    def check_classes(self, classes: Sequence[Any]) -> None:
+        """Refuse classes that differ from those of `fit`.
+
+        Parameters
+        ----------
+        classes : sequence of array-like
+            Classes of each task.
+
+        Raises
+        ------
+        ValueError
+            If they differ.
+        """
+        check_n_tasks("classes", len(classes), len(self.classes_))
+        for own, known in zip(map(self._given_classes, classes), self.classes_, strict=True):
+            if own.tolist() != known.tolist():
+                raise ValueError(
+                    f"classes={own.tolist()[:20]} is not the same as on the first call to "
+                    f"partial_fit: {known.tolist()[:20]}."
+                )
+
+    def _given_classes(self, classes: Any) -> NDArray[Any]:
+        """Return the sorted classes of a task; a missing label among them is none."""
+        return np.unique(self._observed(label_columns(classes).columns[0])[0])
 
     def _observed_classes(self, name: str, column: NDArray[Any]) -> NDArray[Any]:
         observed = self._observed(column)[0]
@@ -359,10 +385,13 @@ def _check_class_weight(class_weight: Any, classes: set[Any]) -> None:
     if unknown and not classes <= set(class_weight):
         raise ValueError(f"class_weight has the key {unknown[0]!r}, which is no class of y.")
     for label, weight in class_weight.items():
-        if not 0 <= weight < np.inf:
+        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
             raise ValueError(
-                f"class_weight must not be negative or infinite, got {weight!r} for {label!r}."
+                "class_weight must be a number that is not negative or infinite, got "
+                f"{weight!r} for {label!r}."
             )
+    if class_weight and not any(class_weight.get(label, 1.0) for label in classes):
+        raise ValueError("class_weight is zero for every class: at least one must count.")
 
 
 def _balanced(codes: NDArray[Any], weight: NDArray[np.float64], n_classes: int) -> Any:

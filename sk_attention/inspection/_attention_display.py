@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 
 class AttentionDisplay:
@@ -64,6 +65,7 @@ class AttentionDisplay:
         display : AttentionDisplay
             The picture and its numbers.
         """
+        check_is_fitted(estimator)
         weights = estimator.attention_weights_ if X is None else estimator.attend(X).mean(axis=0)
         names = getattr(estimator, "feature_names_in_", None)
         if names is None:

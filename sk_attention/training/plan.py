@@ -11,7 +11,7 @@ TINY_ROWS = 500
 
 # Fewer rows than this are too few to hold some out. Nothing then stops a fit: it takes MIN_STEPS,
 # as more of them make it too sure of itself (docs/decisions/0010-small-tables.md).
-MIN_ROWS_TO_HOLD_OUT = 40
+MIN_ROWS_TO_HOLD_OUT = 60
 
 # Fits of few rows pass over them more often than max_epochs, until this many steps are done.
 MIN_STEPS = 15
@@ -44,7 +44,7 @@ def plan(n_rows: int, batch_size: int | str, max_epochs: int | str, stops: bool)
         and 1024 above 100,000; a little less where batches are then equal.
     max_epochs : int or "auto"
         Passes over the rows, unless they make fewer than 15 steps. "auto": 100 passes; 15 steps
-        for fewer than 40 rows that nothing stops.
+        for fewer than 60 rows that nothing stops.
     stops : bool
         Whether rows are held out to tell when to stop.
 

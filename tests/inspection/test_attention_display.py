@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 
 from sk_attention import MultiTaskAttentionClassifier
 from sk_attention.datasets import make_planted_tasks
@@ -57,3 +58,8 @@ def test_display_without_matplotlib_names_the_extra(monkeypatch):
     display = AttentionDisplay(np.ones((1, 1)), ["task"], ["feature"])
     with pytest.raises(ImportError, match=r"needs matplotlib: pip install sk-attention\[plot\]"):
         display.plot()
+
+
+def test_an_unfitted_estimator_has_nothing_to_draw():
+    with pytest.raises(NotFittedError):
+        AttentionDisplay.from_estimator(MultiTaskAttentionClassifier())
