@@ -12,6 +12,7 @@ PUBLIC_MODULES = (
     "sk_attention.metrics",
     "sk_attention.datasets",
     "sk_attention.inspection",
+    "sk_attention.model_selection",
 )
 
 

@@ -68,7 +68,7 @@ def _score_tasks(
     """Score every task on its observed samples and average."""
     if average not in ("mean", None):
         raise ValueError(f'average must be "mean" or None, got {average!r}.')
-    weight = _check_weight(sample_weight, truth.n_samples)
+    weight = check_weight(sample_weight, truth.n_samples)
     scores = np.full(truth.n_tasks, np.nan)
     for j, (name, column) in enumerate(zip(truth.names, truth.columns, strict=True)):
         if len(predictions[j]) != truth.n_samples:
@@ -121,7 +121,7 @@ def _check_table(name: str, table: np.ndarray, classes: np.ndarray) -> np.ndarra
     return table
 
 
-def _check_weight(sample_weight: Any, n_samples: int) -> np.ndarray:
+def check_weight(sample_weight: Any, n_samples: int) -> np.ndarray:
     if sample_weight is None:
         return np.ones(n_samples)
     weight = np.asarray(sample_weight, dtype=np.float64)
