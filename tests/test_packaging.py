@@ -25,11 +25,12 @@ assert sk_attention.__file__.startswith(sys.prefix), sk_attention.__file__
 assert importlib.metadata.version("sk-attention") == sk_attention.__version__
 
 from sk_attention import MultiTaskAttentionClassifier
-from sk_attention.datasets import load_flights, make_planted_tasks
+from sk_attention.datasets import load_flights, load_online_retail, make_planted_tasks
 planted = make_planted_tasks(n_samples=60, random_state=0)
 model = MultiTaskAttentionClassifier(max_epochs=1).fit(planted.data, planted.target)
 assert model.predict(planted.data).shape == planted.target.shape
 assert len(load_flights().data)
+assert len(load_online_retail().data)
 """
 
 

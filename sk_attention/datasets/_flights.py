@@ -5,6 +5,8 @@ from typing import Any
 
 from sklearn.utils import Bunch
 
+from sk_attention.datasets._frames import import_pandas
+
 TARGETS = ["late_departure", "late_arrival", "cancelled"]
 CATEGORIES = ["carrier", "origin", "dest"]
 
@@ -55,12 +57,7 @@ def load_flights(*, return_X_y: bool = False) -> Any:
     >>> bool(y.loc[y["cancelled"] == 1, "late_departure"].isna().all())
     True
     """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "load_flights needs pandas: pip install 'sk-attention[frame]'."
-        ) from error
+    pd = import_pandas("load_flights")
     folder = files("sk_attention.datasets") / "data"
     dtypes = dict.fromkeys(CATEGORIES, "category") | dict.fromkeys(TARGETS, "Int64")
     with (folder / "flights.csv.gz").open("rb") as file:
@@ -74,5 +71,5 @@ def load_flights(*, return_X_y: bool = False) -> Any:
         frame=frame,
         feature_names=list(data.columns),
         target_names=list(TARGETS),
-        DESCR=(folder / "README.txt").read_text(encoding="utf-8"),
+        DESCR=(folder / "flights.txt").read_text(encoding="utf-8"),
     )

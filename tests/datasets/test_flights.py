@@ -1,5 +1,4 @@
 import socket
-import sys
 
 import numpy as np
 import pytest
@@ -78,9 +77,3 @@ def test_flights_need_no_network(monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     assert len(load_flights().frame) == 10_000
-
-
-def test_flights_without_pandas_name_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"load_flights needs pandas: .*sk-attention\[frame\]"):
-        load_flights()
