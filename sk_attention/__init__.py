@@ -1,7 +1,13 @@
 """Attention networks that behave like scikit-learn estimators."""
 
 from .multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
+from .recommender import AttentionRecommender
 
 __version__ = "0.1.0"
 
-__all__ = ["MultiTaskAttentionClassifier", "MultiTaskAttentionRegressor", "__version__"]
+__all__ = [
+    "AttentionRecommender",
+    "MultiTaskAttentionClassifier",
+    "MultiTaskAttentionRegressor",
+    "__version__",
+]

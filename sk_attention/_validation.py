@@ -48,6 +48,24 @@ CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
     "missing_label": "no_validation",  # any label may mean that there is none
 }
 
+_SHARED = [
+    *("n_heads", "n_layers", "dropout"),
+    *("optimizer", "learning_rate", "weight_decay", "max_grad_norm"),
+    *("early_stopping", "n_iter_no_change", "refit", "callbacks"),
+    *("device", "precision", "random_state", "verbose"),
+]
+
+RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
+    **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
+    "user": "no_validation",  # the roles have rules of their own
+    "item": "no_validation",
+    "timestamp": "no_validation",
+    "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+    "max_history": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": PARAMETER_CONSTRAINTS["batch_size"],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+}
+
 
 def check_heads(embedding_dim: int, n_heads: int) -> None:
     """Refuse heads that do not divide the embedding.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -62,8 +62,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
     ----------
     module : nn.Module
         Takes a mapping of encoded rows and returns outputs.
-    criterion : TaskLoss
-        The loss.
+    criterion : nn.Module
+        The loss: outputs, target and weight -> one loss per task.
     task_names : tuple of str, default=()
         Names under which the history keeps the losses of several tasks.
     weight_decay : float, default=0.0
@@ -81,15 +81,15 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
     def __init__(
         self,
         module: nn.Module | type[nn.Module],
-        criterion: TaskLoss,
+        criterion: nn.Module,
         *,
         task_names: tuple[str, ...] = (),
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         train_bf16: bool = False,
         predict_bf16: bool = False,
-        iterator_train: type[Slices] = Slices,
-        iterator_valid: type[Slices] = Slices,
+        iterator_train: Any = Slices,
+        iterator_valid: Any = Slices,
         **kwargs: Any,
     ) -> None:
         self.task_names = task_names
@@ -258,8 +258,26 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         out : ndarray of shape (n_rows, ...)
             The results.
         """
+        return self.forward_batches(function, Slices(rows, self.module_.rows_at_a_time()))
+
+    def forward_batches(
+        self, function: Callable[[Mapping[str, Tensor]], Tensor], batches: Iterable[Batch]
+    ) -> NDArray[Any]:
+        """Return ``function`` of batches of inputs as one array.
+
+        Parameters
+        ----------
+        function : callable
+            Inputs -> tensor with one entry per row.
+        batches : iterable of (inputs, target)
+            The batches.
+
+        Returns
+        -------
+        out : ndarray of shape (n_rows, ...)
+            The results.
+        """
         self.module_.eval()
-        batches = Slices(rows, self.module_.rows_at_a_time())
         with torch.inference_mode(), self._autocast():
             parts = [function(inputs).cpu() for inputs, _ in batches]
         joined = parts[0] if len(parts) == 1 else torch.cat(parts)

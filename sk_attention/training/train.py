@@ -19,7 +19,7 @@ from .net import AttentionNet, StopTraining
 from .plan import Plan
 
 # Rows to train on, and rows held out.
-Split = tuple[Rows, Rows | None]
+Split = tuple[Any, Any]
 
 
 class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
@@ -90,7 +90,7 @@ def train(
     splits: Sequence[Split],
     walk: Plan,
     seed: int,
-    all_rows: Callable[[], Rows] | None = None,
+    all_rows: Callable[[], Any] | None = None,
 ) -> None:
     """Train ``net``, in place: on each split until it should stop, then, if asked, on all rows.
 

@@ -1,0 +1,189 @@
+"""Tables of interactions -> codes and times, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from .data.categories import CategoryEncoder
+from .data.columns import Column
+from .data.roles import ROLES, resolve_role, times
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Positions of the columns that say who, what and when; None where there is none."""
+
+    user: int | None
+    item: int | None
+    timestamp: int | None
+
+    @property
+    def who_and_what(self) -> tuple[int, int]:
+        """Positions of user and item, which are there."""
+        assert self.user is not None and self.item is not None
+        return self.user, self.item
+
+
+def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
+    """Find the columns' roles, as the estimator's parameters say.
+
+    Parameters
+    ----------
+    estimator : object
+        Has the parameters ``user``, ``item`` and ``timestamp``.
+    columns : sequence of Column
+        The columns of X.
+
+    Returns
+    -------
+    roles : Roles
+        User and item, or neither.
+
+    Raises
+    ------
+    ValueError
+        If a column that is named does not exist, several match, or only one of user and item is
+        found.
+    """
+    names = [column.name for column in columns]
+    roles = Roles(
+        *(resolve_role(names, role, getattr(estimator, role)) for role in Roles.__annotations__)
+    )
+    if (roles.user is None) != (roles.item is None):
+        missing, found = ("item", "user") if roles.item is None else ("user", "item")
+        raise ValueError(
+            f"{type(estimator).__name__} found a column of {found}s but none of {missing}s among "
+            f"{names[:20]}: call it {' or '.join(map(repr, ROLES[missing]))}, or give its name, or "
+            f"its position in an array, as {missing}=."
+        )
+    return roles
+
+
+class Ids:
+    """Ids of any type <-> codes: 1, 2, ... in sorted order, 0 for an id that is unknown.
+
+    Parameters
+    ----------
+    column : Column
+        Ids, none of them missing.
+
+    Attributes
+    ----------
+    values_ : ndarray of shape (n_ids,)
+        The ids in the order of their codes.
+
+    Raises
+    ------
+    ValueError
+        If an id is missing.
+    """
+
+    def __init__(self, column: Column) -> None:
+        self._encoder = CategoryEncoder().fit([column])
+        known = list(self._encoder.codes_[0])
+        if known and known[0] is None:
+            row = column.as_objects().index(None)
+            raise ValueError(
+                f"Column {column.name!r} holds ids, of which none may be missing; the one in row "
+                f"{row} is."
+            )
+        self.values_ = _id_array(known)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+    def codes(self, column: Column) -> NDArray[np.int64]:
+        """Return the codes of ids, 0 for those that were not there in fit.
+
+        Parameters
+        ----------
+        column : Column
+            Ids.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_rows,), dtype int64
+            From 0 to the number of ids.
+        """
+        return self._encoder.transform([column])[:, 0].astype(np.int64)
+
+    def codes_of(self, ids: Any, name: str) -> NDArray[np.int64]:
+        """Return the codes of a list of ids.
+
+        Parameters
+        ----------
+        ids : array-like of shape (n_ids,)
+            Ids.
+        name : str
+            The parameter's name in errors.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_ids,), dtype int64
+            0 for ids that are unknown.
+
+        Raises
+        ------
+        ValueError
+            If it is no list.
+        """
+        series = nw.from_native(ids, pass_through=True, allow_series=True)
+        if isinstance(series, nw.Series):
+            return self.codes(Column(name, series))
+        if isinstance(ids, (str, bytes)) or np.ndim(ids) == 0:
+            raise ValueError(f"{name} must be a list of ids, got {ids!r}.")
+        return self.codes(Column(name, _id_array(list(ids))))
+
+
+def event_times(column: Column | None, n_rows: int) -> NDArray[np.float64]:
+    """Return times in seconds, or in the unit of a column of numbers; 0 without a column.
+
+    Parameters
+    ----------
+    column : Column or None
+        Numbers or datetimes, none of them missing.
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    times : ndarray of shape (n_rows,), dtype float64
+        When.
+    """
+    if column is None:
+        return np.zeros(n_rows)
+    return as_seconds(times(column))
+
+
+def as_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Turn datetimes into seconds since 1970; numbers stay as they are.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers or datetimes.
+
+    Returns
+    -------
+    seconds : ndarray of dtype float64
+        Of the same shape.
+    """
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[us]").astype(np.int64) / 1e6
+    return values.astype(np.float64)
+
+
+def _id_array(values: list[Any]) -> NDArray[Any]:
+    """Return ids as an array of their own dtype, of objects where they differ in kind."""
+    kinds = {type(value) for value in values}
+    if len(kinds) == 1 and kinds <= {int, float, str, bool, np.int64, np.str_}:
+        return np.array(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

@@ -1,0 +1,426 @@
+"""The recommender: who did what when -> what may come next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import log2
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ._interactions import Ids, Roles, event_times, find_roles
+from ._random import draw_seed
+from ._recommending import Asked, RecommendingMixin
+from ._retrieval import Catalogue
+from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
+from .data.columns import Column, array_columns, is_table, table_columns
+from .data.histories import Histories, WindowBatches, Windows, build_histories, training_windows
+from .nn.ranking import RankingLoss
+from .nn.recommender import HistoryNetwork
+from .training.devices import resolve_device, resolve_precision
+from .training.net import AttentionNet
+from .training.optimizers import resolve_optimizer
+from .training.plan import Plan
+from .training.train import history_values, train, training_callbacks
+
+# A user's last interaction is held out to tell when to stop: of so many users at the most.
+MAX_HELD_OUT = 5_000
+
+# Fewer users than this are too few to hold anything out.
+MIN_USERS_TO_HOLD_OUT = 20
+
+
+class AttentionRecommender(RecommendingMixin, BaseEstimator):
+    r"""Rank all items by what a user did so far, with causal self attention over the history.
+
+    ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
+    learned from the rows of the same user before it, so the order in time matters and the order
+    of the rows does not. What a user's history says becomes a vector *h*, and item *i* scores
+    :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items [1]_,
+    [2]_. If times are known, it matters when a recommendation is asked for, and how long ago each
+    event was [3]_.
+
+    Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
+    "timestamp"; or say so.
+
+    Parameters
+    ----------
+    user : "auto", str or int, default="auto"
+        Name or position of the column of users.
+    item : "auto", str or int, default="auto"
+        Name or position of the column of items.
+    timestamp : "auto", str, int or None, default="auto"
+        Name or position of the column of times, numbers or datetimes. Where there is none, or for
+        None, the order of the rows is the order in time.
+    embedding_dim : int, default=64
+        Size of the vectors of items and histories, a multiple of ``n_heads``.
+    n_heads : int, default=2
+        Heads of the attention.
+    n_layers : int, default=2
+        Blocks of self attention.
+    dropout : float, default=0.2
+        Share of the tokens and of what blocks add that is dropped in training.
+    max_history : int, default=50
+        Events of a user that a recommendation looks at, the latest ones.
+    optimizer : {"adamw", "sgd"} or callable, default="adamw"
+        A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
+        called with parameter groups and ``lr``.
+    learning_rate : float, default=0.004
+        Learning rate of the optimiser; the default is meant for "adamw".
+    weight_decay : float, default=0.0
+        Weight decay of the matrices between layers and of the items' vectors.
+    max_grad_norm : float or None, default=1.0
+        Norm to which gradients are clipped.
+    batch_size : int or "auto", default="auto"
+        Stretches of histories in a step, each of up to ``max_history`` events. "auto" is 16 to 128,
+        growing with the interactions.
+    max_epochs : int, default=100
+        Passes of a training, at the most.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out the last interaction of users, 5,000 at the most, and stop when NDCG@10
+        on them no longer rises. "auto" does so from 20 users with three interactions on.
+    n_iter_no_change : int, default=6
+        Passes without a better held-out NDCG before training stops.
+    refit : bool or "auto", default="auto"
+        Whether to train once more, from the start, on all interactions, for as many passes as
+        served those held out best. "auto" does so unless there are ``callbacks``.
+    callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
+    device : str or torch.device, default="auto"
+        Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
+    precision : {"auto", "float32", "float64", "bf16"}, default="auto"
+        "auto": float32, with bf16 matrix products in training where the device is fast at them.
+        "bf16" uses them in prediction too.
+    random_state : int, RandomState or None, default=None
+        Seed of initial weights, held-out users, order of the stretches and dropout. None takes
+        fresh entropy. Global generators are never touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 a line per pass too.
+
+    Attributes
+    ----------
+    attention_weights_ : ndarray of shape (1, max_history)
+        Where the last block looks when it recommends, by lag: first the latest event. The mean over
+        the users of ``fit``; sums to 1.
+    items_ : ndarray of shape (n_items,)
+        The items known, sorted.
+    users_ : ndarray of shape (n_users,)
+        The users known, sorted.
+    n_iter_ : int
+        Passes done, those of all trainings.
+    loss_curve_ : list of float
+        Cross entropy of the next item in each pass.
+    validation_scores_ : ndarray of shape (n_passes,) or None
+        NDCG@10 of the held-out interactions after each pass, all items ranked; None where nothing
+        was held out.
+    net_ : skorch.NeuralNet
+        The trained network.
+    n_features_in_ : int
+        Number of columns in ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they are all strings.
+
+    See Also
+    --------
+    sk_attention.model_selection.GlobalTemporalSplit : Splits without a look into the future.
+
+    References
+    ----------
+    .. [1] Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018.
+    .. [2] Klenitskiy and Vasilev, "Turning dross into gold loss: is BERT4Rec really better than
+       SASRec?", RecSys 2023.
+    .. [3] Zhai et al., "Actions speak louder than words: trillion-parameter sequential transducers
+       for generative recommendations", ICML 2024.
+
+    Examples
+    --------
+    >>> from sk_attention import AttentionRecommender
+    >>> from sk_attention.datasets import make_interactions
+    >>> X = make_interactions(n_users=50, n_items=40, n_interactions=15, random_state=0).data
+    >>> model = AttentionRecommender(embedding_dim=8, max_epochs=3, random_state=0).fit(X)
+    >>> items, scores = model.recommend([0, 1, 2], k=5)
+    >>> items.shape
+    (3, 5)
+    """
+
+    _parameter_constraints: dict[str, Any] = RECOMMENDER_CONSTRAINTS
+
+    def __init__(
+        self,
+        *,
+        user: Any = "auto",
+        item: Any = "auto",
+        timestamp: Any = "auto",
+        embedding_dim: int = 64,
+        n_heads: int = 2,
+        n_layers: int = 2,
+        dropout: float = 0.2,
+        max_history: int = 50,
+        optimizer: Any = "adamw",
+        learning_rate: float = 0.004,
+        weight_decay: float = 0.0,
+        max_grad_norm: float | None = 1.0,
+        batch_size: int | str = "auto",
+        max_epochs: int = 100,
+        early_stopping: bool | str = "auto",
+        n_iter_no_change: int = 6,
+        refit: bool | str = "auto",
+        callbacks: list[Any] | None = None,
+        device: Any = "auto",
+        precision: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.user = user
+        self.item = item
+        self.timestamp = timestamp
+        self.embedding_dim = embedding_dim
+        self.n_heads = n_heads
+        self.n_layers = n_layers
+        self.dropout = dropout
+        self.max_history = max_history
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ---- fit -----------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AttentionRecommender:
+        """Learn from interactions.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            One interaction per row, in any order; rows of equal time keep theirs.
+        y : array-like of shape (n_samples,), default=None
+            How much each interaction counts as something to recommend; rows of 0 or less are left
+            out. None counts all alike.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative; multiplied by ``y``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y breaks a rule; the message says which, and what was found. An
+            estimator fitted before is then as it was.
+        KeyboardInterrupt
+            If the user interrupts the training; the estimator is then fitted with the best weights
+            so far.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            check_heads(self.embedding_dim, self.n_heads)
+            columns = self._columns(X, reset=True)
+            self._roles = self._need_roles(columns)
+            weight = self._weights(columns, y, sample_weight)
+            keep = weight > 0
+            user, item = (columns[position] for position in self._roles.who_and_what)
+            self._user_ids, self._item_ids = Ids(user), Ids(item)
+            self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
+            times = self._times(columns)
+            self._has_times = self._roles.timestamp is not None
+            self._histories = build_histories(
+                self._user_ids.codes(user)[keep] - 1,
+                self._item_ids.codes(item)[keep],
+                times[keep] if self._has_times else None,
+                weight[keep],
+                len(self.users_),
+            )
+            self._now = float(times[keep].max())
+            self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
+            self._seed = draw_seed(self.random_state)
+            self._build()
+            interrupt = self._train()
+            self._look_back()
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    def _columns(self, X: Any, *, reset: bool) -> list[Column]:
+        """Check X and take it apart."""
+        if is_table(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            columns = table_columns(X)
+            if not columns or not len(columns[0].values):
+                raise ValueError(
+                    f"Found a table of shape {tuple(X.shape)}: {type(self).__name__} needs at "
+                    "least one row and one column."
+                )
+            return columns
+        X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
+        return array_columns(X, list(getattr(self, "feature_names_in_", [])))
+
+    def _need_roles(self, columns: Sequence[Column]) -> Roles:
+        roles = find_roles(self, columns)
+        if roles.user is None:
+            raise ValueError(
+                f"{type(self).__name__} found no columns of users and items among "
+                f"{[column.name for column in columns][:20]}: call them 'user' and 'item', or "
+                "'user_id' and 'item_id', or give their names, or their positions in an array, as "
+                "user= and item=."
+            )
+        return roles
+
+    def _weights(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> NDArray[np.float64]:
+        """Return how much each row counts, from relevance and weights."""
+        rows = columns[0].values
+        weight = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+        if y is not None:
+            relevance = np.asarray(y, dtype=np.float64)
+            if relevance.shape != (len(rows),) or not np.isfinite(relevance).all():
+                raise ValueError(
+                    f"y must hold one finite number per row of X, ({len(rows)},): how much the "
+                    f"interaction counts; got the shape {relevance.shape}."
+                )
+            weight = weight * np.maximum(relevance, 0.0)
+        if not (weight > 0).any():
+            raise ValueError(
+                "No row of X counts: y or sample_weight is 0 or less for each of them."
+            )
+        return weight
+
+    def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
+        position = self._roles.timestamp
+        column = None if position is None else columns[position]
+        return event_times(column, len(columns[0].values))
+
+    def _build(self) -> None:
+        device = resolve_device(self.device)
+        precision = resolve_precision(self.precision, device, tiny=False)
+        network = HistoryNetwork(
+            len(self.items_),
+            self.embedding_dim,
+            self.n_heads,
+            self.n_layers,
+            self.dropout,
+            self.max_history,
+            self._usual_gap if self._has_times else None,
+            torch.Generator().manual_seed(self._seed),
+        )
+        patience = None if self.early_stopping is False else self.n_iter_no_change
+        self.net_ = AttentionNet(
+            network.to(device, precision.dtype),
+            RankingLoss(),
+            train_bf16=precision.train_bf16,
+            predict_bf16=precision.predict_bf16,
+            device=str(device),
+            optimizer=resolve_optimizer(self.optimizer),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.max_grad_norm,
+            callbacks=training_callbacks(self.callbacks, patience),
+            verbose=self.verbose,
+            iterator_train=WindowBatches,
+            iterator_valid=WindowBatches,
+        ).initialize()
+
+    def _train(self) -> KeyboardInterrupt | None:
+        """Train; the user's interrupt is returned, so that what was learned until then stays."""
+        held_out = self._held_out()
+        again = None
+        if held_out.any() and (self.refit is True or (self.refit == "auto" and not self.callbacks)):
+            again = partial(self._windows, np.zeros(len(held_out), dtype=bool))
+        windows = self._windows(held_out)
+        scored = self._scored(np.flatnonzero(held_out)) if held_out.any() else None
+        size = self.batch_size
+        if size == "auto":
+            size = int(min(max(2 ** round(log2(windows.n_windows / 32)), 16), 128))
+        walk = Plan(int(size), self.max_epochs)
+        try:
+            train(self.net_, [(windows, scored)], walk, self._seed, again)
+        except KeyboardInterrupt as interrupt:
+            return interrupt
+        return None
+
+    def _held_out(self) -> NDArray[np.bool_]:
+        """Choose the events to hold out: the last ones of some users with three or more."""
+        histories = self._histories
+        held_out = np.zeros(len(histories), dtype=bool)
+        users = np.flatnonzero(np.diff(histories.starts) >= 3)
+        few = len(users) < MIN_USERS_TO_HOLD_OUT
+        if self.early_stopping is False or (self.early_stopping == "auto" and few):
+            return held_out
+        if not len(users):
+            raise ValueError(
+                "early_stopping=True holds out the last interaction of users with at least three, "
+                "and there is none. Pass early_stopping=False."
+            )
+        rng = np.random.default_rng(self._seed)
+        chosen = rng.permutation(users)[: min(MAX_HELD_OUT, len(users))]
+        held_out[histories.starts[chosen + 1] - 1] = True
+        return held_out
+
+    def _windows(self, held_out: NDArray[np.bool_]) -> Windows:
+        """Return all events but those held out, to train on."""
+        starts = self._histories.starts
+        stops = starts[1:].copy()
+        some = np.diff(starts) > 0
+        stops[some] -= held_out[stops[some] - 1]
+        first, last = training_windows(starts[:-1], stops, self.max_history)
+        return self._make_windows(first, last, np.ones(len(held_out), dtype=bool))
+
+    def _scored(self, events: NDArray[np.int64]) -> Windows:
+        """Return the events to score, each behind its user's history."""
+        users = self._histories.users[events]
+        first = np.maximum(events + 1 - self.max_history, self._histories.starts[users])
+        scored = np.zeros(len(self._histories), dtype=bool)
+        scored[events] = True
+        return self._make_windows(first, events + 1, scored)
+
+    def _make_windows(
+        self, first: NDArray[np.int64], last: NDArray[np.int64], scored: NDArray[np.bool_]
+    ) -> Windows:
+        start = len(self.items_) + 1
+        return Windows(self._histories, first, last, scored, start, self.net_.device)
+
+    def _look_back(self) -> None:
+        """Set what users look at after a fit."""
+        self.n_iter_ = len(self.net_.history)
+        self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
+        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
+        self.validation_scores_ = scores if len(scores) else None
+        self._take_vectors()
+        users = np.arange(len(self.users_))
+        weights = self._attention(Asked(users, None, np.full(len(users), self._now)))
+        looked = weights[weights.sum(axis=1) > 0]
+        self.attention_weights_ = looked.mean(axis=0, keepdims=True)
+
+    def _take_vectors(self) -> None:
+        """Keep the items' vectors, which every recommendation needs."""
+        module = self.net_.module_
+        with torch.no_grad():
+            items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
+            bias = module.item_bias.float().cpu().numpy().copy()
+        self._catalogue = Catalogue(items, bias)
+
+
+def _usual_gap(histories: Histories) -> float:
+    """Return the median time from one event of a user to the next, where that is positive."""
+    gaps = np.diff(histories.times)[np.diff(histories.users) == 0]
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0
