@@ -16,11 +16,9 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from ._random import draw_seed
-from .data.columns import Column, array_columns, is_table, table_columns
-from .data.roles import ROLES, id_codes, resolve_role, times
-
-__all__ = ["GlobalTemporalSplit", "LeaveLastOut", "UserGroupKFold"]
+from sk_attention._random import draw_seed
+from sk_attention.data.columns import Column, array_columns, is_table, table_columns
+from sk_attention.data.roles import ROLES, id_codes, resolve_role, times
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
