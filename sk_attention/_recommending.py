@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._interactions import Ids, Roles, as_seconds, event_times
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
@@ -28,7 +30,12 @@ class Asked(NamedTuple):
     at: NDArray[np.float64]
 
 
-class RecommendingMixin:
+def _has_items(estimator: Any) -> bool:
+    """Whether there is a catalogue: not after a fit without users and items."""
+    return "_fields" not in vars(estimator)
+
+
+class RecommendingMixin(TransformerMixin):
     """Recommendations, scores and explanations from histories and vectors of items."""
 
     user: Any
@@ -45,6 +52,7 @@ class RecommendingMixin:
     _now: float
     _usual_gap: float
     _catalogue: Catalogue
+    _fields: Any
 
     @abstractmethod
     def _columns(self, X: Any, *, reset: bool) -> list[Column]:
@@ -54,6 +62,7 @@ class RecommendingMixin:
     def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
         """Return when each row was."""
 
+    @available_if(_has_items)
     def recommend(
         self,
         X: Any = None,
@@ -135,6 +144,9 @@ class RecommendingMixin:
         scores : ndarray of shape (n_samples,), dtype float64
             The higher, the more likely; for an unknown item, the lowest score of all items.
         """
+        check_is_fitted(self)
+        if not _has_items(self):
+            return self._fields.predict(X)
         asked = self._rows(X)
         hidden = self._row_vectors(asked)
         assert asked.items is not None
@@ -161,6 +173,7 @@ class RecommendingMixin:
         """
         return self.decision_function(X)
 
+    @available_if(_has_items)
     def target_ranks(
         self, X: Any, *, filter_seen: bool = True
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -193,12 +206,14 @@ class RecommendingMixin:
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return NDCG@10: how near the top of all items new to the user each row's item is.
 
+        Without users and items it is R^2 of the relevance.
+
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions to be foretold.
-        y : object, default=None
-            Not used.
+        y : array-like of shape (n_samples,), default=None
+            Relevance, where there are no users and items; else not used.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -207,10 +222,14 @@ class RecommendingMixin:
         ndcg : float
             From 0 to 1; items that nobody met in ``fit`` are misses.
         """
+        check_is_fitted(self)
+        if not _has_items(self):
+            return float(self._fields.score(X, y, sample_weight))
         n_above, n_tied = self.target_ranks(X)
         k = min(10, len(self.items_))
         return float(ndcg_at_k(n_above, n_tied, k=k, sample_weight=sample_weight))
 
+    @available_if(_has_items)
     def similar_items(self, items: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return the items whose vectors point most nearly the same way.
 
@@ -252,7 +271,7 @@ class RecommendingMixin:
             neighbours[best < 0] = None
         return neighbours, similarities
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> NDArray[Any]:
         """Return the vector of each row's user, at its time.
 
         Parameters
@@ -265,7 +284,32 @@ class RecommendingMixin:
         vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
             Their products with the items' vectors, and the items' biases, are the scores.
         """
+        check_is_fitted(self)
+        if not _has_items(self):
+            vectors: NDArray[Any] = self._fields.transform(X)
+            return vectors
         return self._row_vectors(self._rows(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return names for the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Ignored, but for a check that they are the features of ``fit``.
+
+        Returns
+        -------
+        names : ndarray of shape (n_features_out,), dtype object
+            "history0", "history1", ...
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        if not _has_items(self):
+            names: NDArray[np.object_] = self._fields.get_feature_names_out()
+            return names
+        n_dims = self._catalogue.items.shape[1]
+        return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
         """Return where the last block looks for each row, by lag.
@@ -281,8 +325,13 @@ class RecommendingMixin:
             Mean over the heads; first the latest event. Rows sum to 1, and to 0 where there is no
             event.
         """
+        check_is_fitted(self)
+        if not _has_items(self):
+            weights: NDArray[np.float32] = self._fields.attend(X)[:, 0].astype(np.float32)
+            return weights
         return self._attention(self._rows(X))
 
+    @available_if(_has_items)
     def explain(self, X: Any) -> Bunch:
         """Return the history that each row's recommendation looks at, with its weights.
 
@@ -305,6 +354,7 @@ class RecommendingMixin:
         items[known] = self.items_[codes[known] - 1]
         return Bunch(items=items, weights=self._attention(asked))
 
+    @available_if(_has_items)
     def update_history(self, X: Any) -> RecommendingMixin:
         """Add interactions to the histories, without training.
 

@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from ._interactions import Ids, Roles, event_times, find_roles
+from ._interactions import Ids, event_times, find_roles
 from ._random import draw_seed
 from ._recommending import Asked, RecommendingMixin
 from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
 from .data.columns import Column, array_columns, is_table, table_columns
 from .data.histories import Histories, WindowBatches, Windows, build_histories, training_windows
+from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .training.devices import resolve_device, resolve_precision
@@ -27,6 +28,13 @@ from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
 from .training.plan import Plan
 from .training.train import history_values, train, training_callbacks
+
+# What a fit without users and items shares with one of several tasks.
+FIELD_PARAMETERS = (
+    *("n_heads", "n_layers", "dropout", "optimizer", "weight_decay", "max_grad_norm"),
+    *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
+    *("learning_rate", "device", "precision", "random_state", "verbose"),
+)
 
 # A user's last interaction is held out to tell when to stop: of so many users at the most.
 MAX_HELD_OUT = 5_000
@@ -46,7 +54,9 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
     event was [3]_.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
-    "timestamp"; or say so.
+    "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
+    says how relevant a row is, and there is nothing to recommend from: only `predict` and its like
+    are there.
 
     Parameters
     ----------
@@ -104,9 +114,9 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
 
     Attributes
     ----------
-    attention_weights_ : ndarray of shape (1, max_history)
+    attention_weights_ : ndarray of shape (1, max_history) or (1, n_features_in_)
         Where the last block looks when it recommends, by lag: first the latest event. The mean over
-        the users of ``fit``; sums to 1.
+        the users of ``fit``; sums to 1. Without users and items, where the features are read.
     items_ : ndarray of shape (n_items,)
         The items known, sorted.
     users_ : ndarray of shape (n_users,)
@@ -210,7 +220,7 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
             One interaction per row, in any order; rows of equal time keep theirs.
         y : array-like of shape (n_samples,), default=None
             How much each interaction counts as something to recommend; rows of 0 or less are left
-            out. None counts all alike.
+            out. None counts all alike. Without users and items, the number to foretell.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative; multiplied by ``y``.
 
@@ -230,32 +240,75 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             self._validate_params()
-            check_heads(self.embedding_dim, self.n_heads)
+            self._forget()
             columns = self._columns(X, reset=True)
-            self._roles = self._need_roles(columns)
-            weight = self._weights(columns, y, sample_weight)
-            keep = weight > 0
-            user, item = (columns[position] for position in self._roles.who_and_what)
-            self._user_ids, self._item_ids = Ids(user), Ids(item)
-            self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
-            times = self._times(columns)
-            self._has_times = self._roles.timestamp is not None
-            self._histories = build_histories(
-                self._user_ids.codes(user)[keep] - 1,
-                self._item_ids.codes(item)[keep],
-                times[keep] if self._has_times else None,
-                weight[keep],
-                len(self.users_),
-            )
-            self._now = float(times[keep].max())
-            self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
-            self._seed = draw_seed(self.random_state)
-            self._build()
-            interrupt = self._train()
-            self._look_back()
+            self._roles = find_roles(self, columns)
+            if self._roles.user is None:
+                interrupt = self._fit_fields(X, y, sample_weight, columns)
+            else:
+                interrupt = self._fit_histories(columns, y, sample_weight)
         if interrupt is not None:
             raise interrupt
         return self
+
+    def _forget(self) -> None:
+        """Drop what only one of the two ways to fit leaves behind."""
+        for name in ("_fields", "_catalogue", "items_", "users_"):
+            self.__dict__.pop(name, None)
+
+    def _fit_histories(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> KeyboardInterrupt | None:
+        check_heads(self.embedding_dim, self.n_heads)
+        weight = self._weights(columns, y, sample_weight)
+        keep = weight > 0
+        user, item = (columns[position] for position in self._roles.who_and_what)
+        self._user_ids, self._item_ids = Ids(user), Ids(item)
+        self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
+        times = self._times(columns)
+        self._has_times = self._roles.timestamp is not None
+        self._histories = build_histories(
+            self._user_ids.codes(user)[keep] - 1,
+            self._item_ids.codes(item)[keep],
+            times[keep] if self._has_times else None,
+            weight[keep],
+            len(self.users_),
+        )
+        self._now = float(times[keep].max())
+        self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
+        self._seed = draw_seed(self.random_state)
+        self._build()
+        interrupt = self._train()
+        self._look_back()
+        return interrupt
+
+    def _fit_fields(
+        self, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
+    ) -> KeyboardInterrupt | None:
+        """Learn the relevance ``y`` of rows without users and items: every column is a field."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: it "
+                "found no columns of users and items among "
+                f"{[column.name for column in columns][:20]}. Call them 'user' and 'item', or "
+                "'user_id' and 'item_id', or give their names, or their positions in an array, as "
+                "user= and item=."
+            )
+        shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
+        fields = MultiTaskAttentionRegressor("self", **shared)
+        interrupt = None
+        try:
+            fields.fit(X, column_or_1d(y, warn=True), sample_weight)
+        except KeyboardInterrupt as caught:
+            if not hasattr(fields, "attention_weights_"):
+                raise
+            interrupt = caught
+        self._fields, self.net_ = fields, fields.net_
+        self.n_iter_, self.loss_curve_ = fields.n_iter_, fields.loss_curve_
+        scores = fields.validation_scores_
+        self.validation_scores_ = None if scores is None else scores[:, 0]
+        self.attention_weights_ = fields.attention_weights_
+        return interrupt
 
     def _columns(self, X: Any, *, reset: bool) -> list[Column]:
         """Check X and take it apart."""
@@ -270,17 +323,6 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
             return columns
         X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
         return array_columns(X, list(getattr(self, "feature_names_in_", [])))
-
-    def _need_roles(self, columns: Sequence[Column]) -> Roles:
-        roles = find_roles(self, columns)
-        if roles.user is None:
-            raise ValueError(
-                f"{type(self).__name__} found no columns of users and items among "
-                f"{[column.name for column in columns][:20]}: call them 'user' and 'item', or "
-                "'user_id' and 'item_id', or give their names, or their positions in an array, as "
-                "user= and item=."
-            )
-        return roles
 
     def _weights(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -417,6 +459,11 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
             items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
         self._catalogue = Catalogue(items, bias)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
 
 def _usual_gap(histories: Histories) -> float:
