@@ -92,8 +92,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
             Numbers, categories, booleans and datetimes; NaN and other missing values are read as
-            information. An array holds numbers, and categories where ``categorical_features`` says
-            so.
+            information. An array holds numbers or datetimes, and categories where
+            ``categorical_features`` says so.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
         sample_weight : array-like of shape (n_samples,), default=None

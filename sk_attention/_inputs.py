@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._labels import LabelColumns, label_columns
+from ._labels import LabelColumns, keep_mixed, label_columns
 from .data.columns import Column, array_columns, is_table, table_columns, take_rows
 
 
@@ -95,8 +95,7 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     Parameters
     ----------
     estimator : BaseEstimator
-        Whose features these are; its ``categorical_features`` says whether an array may hold
-        anything but numbers.
+        Whose features these are; its ``categorical_features`` says whether an array may hold text.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Features.
     reset : bool
@@ -109,8 +108,11 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
 
     Raises
     ------
+    TypeError
+        If X is a lazy data frame.
     ValueError
-        If X is empty, not two-dimensional, or differs from what the estimator was fitted on.
+        If X is empty, not two-dimensional, an array of text alone, or differs from what the
+        estimator was fitted on.
     """
     if is_table(X):
         validate_data(estimator, X, skip_check_array=True, reset=reset)
@@ -121,21 +123,27 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
                 "least one row and one column."
             )
         return columns
+    X = validate_data(estimator, _as_array(X), dtype=None, ensure_all_finite=False, reset=reset)
     chosen = estimator.categorical_features
-    text_is_category = not (chosen is None or isinstance(chosen, str))
-    try:
-        X = validate_data(
-            estimator,
-            X,
-            dtype=None if text_is_category else "numeric",
-            ensure_all_finite=False,
-            reset=reset,
-        )
-    except ValueError as error:
-        if "convert string" not in str(error) and "is not compatible with arrays" not in str(error):
-            raise
+    if X.dtype.kind in "SUT" and (chosen is None or isinstance(chosen, str)):
         raise ValueError(
-            f"X is an array that holds text: {error} Name the columns of text in "
+            f"X is an array that holds text, of dtype {X.dtype}: name the columns of text in "
             "categorical_features, or pass a data frame."
-        ) from error
+        )
     return array_columns(X, list(getattr(estimator, "feature_names_in_", [])))
+
+
+def _as_array(X: Any) -> Any:
+    """Return lists and masked arrays as arrays that lose nothing, anything else as it is."""
+    if isinstance(X, (list, tuple)):
+        try:
+            return keep_mixed(np.asarray(X), X)
+        except ValueError:  # rows of several lengths: scikit-learn says so
+            return X
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    kind = X.dtype.kind
+    dtype = np.float64 if kind in "biu" else object if kind in "SUT" else X.dtype
+    values = X.data.astype(dtype)  # a copy
+    values[np.ma.getmaskarray(X)] = None  # which NumPy turns into NaN or NaT
+    return values

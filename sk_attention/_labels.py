@@ -140,6 +140,35 @@ def is_missing(column: np.ndarray, missing_label: Any = None) -> np.ndarray:
     return missing
 
 
+def keep_mixed(array: np.ndarray, values: Any) -> np.ndarray:
+    """Undo NumPy's turning of numbers and NaN beside strings into strings.
+
+    Parameters
+    ----------
+    array : ndarray
+        What NumPy made of the values.
+    values : list or tuple
+        The values, nested as deeply as the array has dimensions.
+
+    Returns
+    -------
+    array : ndarray
+        The same array, or one of objects if it holds text where there was something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention._labels import keep_mixed
+    >>> values = ["a", 1]
+    >>> keep_mixed(np.asarray(values), values)
+    array(['a', 1], dtype=object)
+    """
+    if array.dtype.kind not in "US":
+        return array
+    objects = np.array(values, dtype=object)
+    return array if all(isinstance(value, (str, bytes)) for value in objects.flat) else objects
+
+
 def observed_labels(column: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """Keep the labels that are there, as numbers where an object array holds nothing else.
 
@@ -192,8 +221,8 @@ def _to_array(y: Any) -> np.ndarray:
         array = _unmasked(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
     except ValueError as error:
         raise ValueError("y is ragged: every row must have the same number of labels.") from error
-    if isinstance(y, (list, tuple)) and array.dtype.kind in "US":
-        array = _keep_mixed_labels(array, y)
+    if isinstance(y, (list, tuple)):
+        array = keep_mixed(array, y)
     if array.ndim not in (1, 2):
         raise ValueError(
             "y must have the shape (n_samples,) or (n_samples, n_tasks), "
@@ -209,12 +238,6 @@ def _unmasked(y: np.ma.MaskedArray) -> np.ndarray:
     array = y.data.astype(object)
     array[np.ma.getmaskarray(y)] = None
     return array
-
-
-def _keep_mixed_labels(array: np.ndarray, y: Any) -> np.ndarray:
-    """Undo NumPy's turning of numbers and NaN beside strings into strings."""
-    labels = np.array(y, dtype=object)
-    return array if all(isinstance(label, (str, bytes)) for label in labels.flat) else labels
 
 
 def _check_columns(columns: list[np.ndarray]) -> None:

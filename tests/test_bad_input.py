@@ -1,5 +1,6 @@
 """Bad input gets one clear sentence, and changes nothing."""
 
+import datetime as dt
 import re
 
 import numpy as np
@@ -58,6 +59,10 @@ def refuses(model, X, y, match, error=ValueError, **fit_params):
         (pd.DataFrame(INFINITE, columns=list("abcd")), "X contains infinity.*'c' is inf in row 1"),
         (pl.DataFrame(-INFINITE, schema=list("abcd")), "X contains infinity.*'c' is -inf in row 1"),
         (X + 1j, "Complex data not supported"),
+        (FRAME.assign(b=X[:, 1] + 1j), "Complex data not supported: feature 'b' holds"),
+        (X.astype(str), "X is an array that holds text, of dtype <U.*categorical_features"),
+        (np.where(X > 9, X, [[1, "x", dt.date(2024, 5, 6), 2]]), "Feature 'x1' .* found 'x'"),
+        ([[1.0, "x"], [2.0, 3.0]] * 30, "Feature 'x1' is read as numbers, found 'x'"),
         (np.where(X > 2, "many", X.astype(object)), "many"),
         (FRAME.rename(columns={"b": 3}), "feature names.*str|mixed"),
         (FRAME.rename(columns={"b": "a"}), "unique|[dD]uplicate"),
@@ -77,6 +82,12 @@ def test_sparse_features_are_refused(kind):
     refuses(small(kind), csr_array(X), Y_ONE, "[Ss]parse", error=TypeError)
 
 
+@over_kinds
+def test_lazy_features_are_refused(kind):
+    lazy = pl.DataFrame(X, schema=list("abcd")).lazy()
+    refuses(small(kind), lazy, Y_ONE, r"X is a lazy data frame .*pass X.collect\(\)", TypeError)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -86,7 +97,11 @@ def test_sparse_features_are_refused(kind):
         (lambda frame: frame.rename(columns={"b": "e"}), r"- e[\s\S]*- b"),
         (lambda frame: frame.assign(a="text"), "'a' is read as numbers, found 'text'"),
         (lambda frame: frame.assign(a=pd.Timestamp(0)), "'a' is read as numbers, found"),
-        (lambda frame: frame.assign(when=3.0), "'when' held datetimes in fit, found dtype"),
+        (lambda frame: frame.assign(when=3.0), "'when' held datetimes in fit, found 3.0"),
+        (
+            lambda frame: frame.assign(when=frame["when"].dt.tz_localize("UTC")),
+            "'when' held datetimes without a time zone in fit, found .* in the time zone UTC",
+        ),
         (lambda frame: frame.assign(c=np.inf), "'c' is inf in row 0"),
         (lambda frame: frame.iloc[:0], "at least one row"),
     ],
@@ -235,6 +250,8 @@ def test_parameter_out_of_its_range_is_named(name, value):
         ({"categorical_features": [True]}, r"one entry per feature, \(4,\); got shape \(1,\)"),
         ({"categorical_features": ["e"]}, "'e', which is not a feature of X"),
         ({"categorical_features": [0.5]}, "categorical_features"),
+        ({"categorical_features": {0}}, "must be a plain list of names.*; got {0}"),
+        ({"categorical_features": [[0]]}, r"must be a plain list of names.*; got \[\[0\]\]"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -1,6 +1,7 @@
 """Whatever X comes as: arrays, lists, frames, categories, datetimes, missing values, sizes."""
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from joblib import dump, load
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.compose import ColumnTransformer
 
 from tests._estimators import (
     assert_same_outputs,
@@ -105,6 +107,28 @@ def test_datetime_array_is_read_as_datetimes():
     assert_allclose(outputs(model, X[::-1])[::-1], outputs(model, X))
 
 
+def test_datetimes_among_the_columns_of_an_array_are_read_as_datetimes():
+    columns = mixed_columns()
+    frame = pandas_frame(columns)[["size", "when"]]
+    X = ColumnTransformer([("both", "passthrough", ["size", "when"])]).fit_transform(frame)
+    assert X.dtype == object
+    y = mixed_labels(columns)
+    model, expected = one_pass(classifier(), X, y), one_pass(classifier(), frame, y)
+    assert_array_equal(outputs(model, X), outputs(expected, frame))
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, int, object])
+def test_masked_values_are_missing(dtype):
+    X = np.random.default_rng(0).integers(1, 9, (60, 3)).astype(dtype)
+    y = X[:, 0] > 4
+    hidden = np.random.default_rng(1).random((60, 3)) < 0.3
+    masked = np.ma.masked_array(X, hidden)
+    gaps = np.where(hidden, np.nan, X.astype(float))
+    model = one_pass(classifier(), masked, y)
+    assert_same_outputs(model, one_pass(classifier(), gaps, y), masked)
+    assert_array_equal(masked.data, X)
+
+
 # ---- frames ------------------------------------------------------------------------------------
 
 
@@ -176,7 +200,45 @@ def test_datetimes_with_a_time_zone_are_read_as_local_time():
     y = mixed_labels(columns)
     naive = pandas_frame(columns)
     local = naive.assign(when=naive["when"].dt.tz_localize("Asia/Tokyo"))
-    assert_same_outputs(one_pass(classifier(), local, y), one_pass(classifier(), naive, y), local)
+    of_local, of_naive = (one_pass(classifier(), frame, y) for frame in (local, naive))
+    assert_array_equal(outputs(of_local, local), outputs(of_naive, naive))
+
+
+def test_instants_are_the_same_in_any_time_zone():
+    hours = np.random.default_rng(0).integers(0, 5000, 80)
+    when = pd.Series(pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(hours, "h"))
+    utc = pd.DataFrame({"when": when})
+    tokyo = utc.assign(when=when.dt.tz_convert("Asia/Tokyo"))
+    model = classifier().fit(utc, hours % 24 < 12)
+    assert model.score(utc, hours % 24 < 12) == 1.0
+    instants = pl.Series(when.dt.tz_localize(None).tolist()).dt.replace_time_zone("UTC")
+    polars = pl.DataFrame({"when": instants.dt.convert_time_zone("Asia/Tokyo")})
+    for there in (tokyo, tokyo.astype(object), polars):
+        assert_array_equal(outputs(model, there), outputs(model, utc))
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_objects_that_are_numbers_or_dates_are_read_so(frame):
+    days = np.random.default_rng(0).integers(0, 700, 60)
+    price = days[::-1] / 4
+    plain = pd.DataFrame({"price": price, "day": np.datetime64("2022-01-01") + days})
+    objects = {
+        "price": [Decimal(f"{value:.2f}") for value in price],
+        "day": [dt.date(2022, 1, 1) + dt.timedelta(days=int(day)) for day in days],
+    }
+    y = days > 350
+    model = one_pass(classifier(), frame(objects), y)
+    assert_array_equal(
+        outputs(model, frame(objects)), outputs(one_pass(classifier(), plain, y), plain)
+    )
+
+
+def test_sparse_columns_are_the_numbers_they_hold():
+    X = np.where(np.random.default_rng(0).random((60, 3)) < 0.7, 0.0, numbers(60, 3))
+    y = X[:, 0] > 0
+    dense = pd.DataFrame(X, columns=list("abc"))
+    sparse = dense.astype(pd.SparseDtype(float, 0.0))
+    assert_same_outputs(one_pass(classifier(), sparse, y), one_pass(classifier(), dense, y), sparse)
 
 
 def test_dates_and_durations_are_understood():
@@ -231,6 +293,24 @@ def test_categorical_features_let_an_array_hold_strings():
     assert_array_equal(outputs(model, X), outputs(one_pass(classifier(), frame, y), frame))
 
 
+def test_rows_as_a_list_an_array_or_a_frame_give_the_same_predictions():
+    rng = np.random.default_rng(0)
+    rows = [["ab"[i % 2], int(i)] for i in rng.integers(0, 6, 90)]
+    rows[4][0] = float("nan")
+    y = [number % 2 for _, number in rows]
+    same = [rows, [tuple(row) for row in rows], np.array(rows, dtype=object), pd.DataFrame(rows)]
+    chosen = {"categorical_features": [0, 1]}
+    models = [one_pass(classifier(**chosen), X, y) for X in same]
+    assert models[0]._table_encoder.categories.cardinalities_ == [4, 7]
+    for X in same[:3]:
+        for model in models[:3]:
+            assert_array_equal(outputs(model, X), outputs(models[0], rows))
+    assert_array_equal(outputs(models[3], same[3]), outputs(models[0], rows))
+    text = np.array(rows)  # NumPy made text of the numbers
+    assert text.dtype.kind == "U"
+    assert (outputs(models[0], text) != outputs(models[0], rows)).any()
+
+
 @pytest.mark.parametrize("chosen", ["from_dtype", None])
 def test_strings_are_categories_without_being_chosen(chosen):
     columns = mixed_columns()
@@ -283,6 +363,21 @@ def test_unseen_categories_are_all_read_alike():
     one, other = (frame.assign(colour=unseen) for unseen in ("violet", "ochre"))
     assert_array_equal(outputs(model, one), outputs(model, other))
     assert (outputs(model, one) != outputs(model, frame)).any()
+
+
+def test_unseen_category_is_predicted_from_the_other_columns():
+    distance = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x, city = rng.normal(size=600), rng.integers(0, 6, 600)
+        y = rng.random(600) < 1 / (1 + np.exp(np.where(city < 3, -2.0, 2.0) - 1.5 * x))
+        frame = pd.DataFrame({"x": x, "city": city.astype(str)})
+        model = classifier(n_members=4, max_epochs=40, random_state=seed).fit(frame, y)
+        new = pd.DataFrame({"x": [0.0, 3.0, -3.0], "city": "new"})
+        neutral, high, low = model.predict_proba(new)[:, 1]
+        assert low < neutral < high
+        distance.append(abs(neutral - 0.5))
+    assert np.mean(distance) < 0.1
 
 
 @pytest.mark.parametrize("numeric_embedding", ["piecewise", "periodic"])

@@ -80,7 +80,8 @@ def test_global_state_is_left_as_found(kind, random_state):
         torch.get_default_dtype(),
         torch.is_grad_enabled(),
     )
-    parameters = {"dropout": 0.2, "numeric_embedding": "periodic", "random_state": random_state}
+    random = {"dropout": 0.2, "numeric_embedding": "periodic", "categorical_features": [3]}
+    parameters = {**random, "random_state": random_state}
     model = small(kind, max_epochs=2, **parameters).fit(X, y)
     model.partial_fit(X, y).transform(X)
     assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002

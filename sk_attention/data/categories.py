@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Column
+from .objects import NUMBERS
 
 
 class CategoryEncoder:
@@ -89,6 +90,6 @@ def _sort_key(value: Any) -> tuple[str, Any]:
     """Order values of one type by themselves, and types by name; missing first."""
     if value is None:
         return ("", 0)
-    if isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
+    if isinstance(value, NUMBERS):
         return ("number", value)
     return (type(value).__name__, value if isinstance(value, str) else repr(value))

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_attention._labels import is_missing
-
-Kind = Literal["number", "category", "datetime"]
+from .objects import (
+    DATETIMES,
+    Kind,
+    array_kind,
+    array_numbers,
+    as_objects,
+    not_numbers,
+    object_array,
+    with_none,
+)
+from .zones import time_zone, wall_times
 
 
 @dataclass(frozen=True)
@@ -29,25 +38,48 @@ class Column:
     name: str
     values: Any
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
-        """What the dtype says the values are."""
-        if isinstance(self.values, np.ndarray):
-            return "datetime" if self.values.dtype.kind == "M" else "number"
-        return _series_kind(self.values)
+        """What the values are: their dtype says it, or what Python objects there are.
+
+        Raises
+        ------
+        ValueError
+            If they are complex numbers.
+        """
+        array = self._array
+        if array is None:
+            return _series_kind(self.values)
+        kind = array_kind(array, self.name)
+        if array is self.values:  # an array's columns are categories only where that is asked for
+            return "number" if kind == "category" else kind
+        nothing = array.dtype.kind == "f" and np.isnan(array).all()  # as polars' dtype Null
+        return "category" if nothing else kind
+
+    @property
+    def time_zone(self) -> str | None:
+        """Name of the time zone of datetimes, None if they have none."""
+        array = self._array
+        return time_zone(self.values if array is None else array, self.name)
 
     def as_numbers(self) -> NDArray[np.float64]:
         """Return the values as float64, NaN where missing.
 
         Raises
         ------
+        TypeError
+            If a value can be neither a number nor a category.
         ValueError
             If a value is not a number, or is infinite.
         """
-        if isinstance(self.values, np.ndarray):
-            numbers = _array_as_numbers(self.values, self.name)
+        values = self.values
+        array = values if isinstance(values, np.ndarray) else values.to_numpy()
+        if array.dtype.kind in "fiub":  # most columns, and the fast way for a single row
+            numbers = np.asarray(array, dtype=np.float64)
+        elif (array := self._array) is None:
+            numbers = _series_as_numbers(values, self.name)
         else:
-            numbers = _series_as_numbers(self.values, self.name)
+            numbers = array_numbers(array, self.name)
         infinite = np.isinf(numbers)
         if infinite.any():
             row = int(infinite.argmax())
@@ -60,33 +92,53 @@ class Column:
     def as_objects(self) -> list[Any]:
         """Return the values as Python objects, None where missing."""
         is_array = isinstance(self.values, np.ndarray)
-        values: list[Any] = self.values.tolist() if is_array else self.values.to_list()
-        missing = is_missing(_object_array(values))
-        if missing.any():
-            for row in np.flatnonzero(missing).tolist():
-                values[row] = None
-        return values
+        values = as_objects(self.values) if is_array else self.values.to_list()
+        objects: list[Any] = with_none(object_array(values)).tolist()
+        return objects
 
-    def as_datetimes(self) -> NDArray[np.datetime64]:
-        """Return local wall time in microseconds, NaT where missing.
+    def as_datetimes(self, zone: str | None) -> NDArray[np.datetime64]:
+        """Return wall time in microseconds, NaT where missing.
+
+        Parameters
+        ----------
+        zone : str or None
+            The time zone whose clocks are read: `time_zone` of the column in fit.
 
         Raises
         ------
         ValueError
-            If the column holds something else.
+            If the column holds something else, or only one of it and fit had a time zone.
         """
         if self.kind != "datetime":
-            if not any(value is not None for value in self.as_objects()):
+            present = [value for value in self.as_objects() if value is not None]
+            if not present:
                 return np.full(len(self.values), "NaT", dtype="datetime64[us]")
+            culprit = next((v for v in present if not isinstance(v, DATETIMES)), present[0])
             raise ValueError(
-                f"Feature {self.name!r} held datetimes in fit, found dtype {self.values.dtype}."
+                f"Feature {self.name!r} held datetimes in fit, found {culprit!r} of dtype "
+                f"{self.values.dtype}."
             )
+        array = self._array
+        values = self.values if array is None else array
+        own = time_zone(values, self.name)
+        if (own is None) == (zone is None):
+            return wall_times(values, zone)
+        times = wall_times(values, own)
+        if not np.isnat(times).all():
+            raise ValueError(
+                f"Feature {self.name!r} held datetimes {_in_zone(zone)} in fit, found datetimes "
+                f"{_in_zone(own)}."
+            )
+        return times
+
+    @cached_property
+    def _array(self) -> NDArray[Any] | None:
+        """The values as an array where narwhals has no dtype for them: objects, sparse numbers."""
         if isinstance(self.values, np.ndarray):
-            return self.values.astype("datetime64[us]")
-        series = self.values
-        is_date = series.dtype == nw.Date
-        series = series.cast(nw.Datetime("us")) if is_date else series.dt.replace_time_zone(None)
-        return np.asarray(series.to_numpy()).astype("datetime64[us]")
+            return self.values
+        if self.values.dtype in (nw.Object, nw.Unknown):
+            return np.asarray(self.values.to_numpy())
+        return None
 
 
 def is_table(X: Any) -> bool:
@@ -104,13 +156,21 @@ def is_table(X: Any) -> bool:
 
     Raises
     ------
+    TypeError
+        If the rows of X are still to be computed.
     ValueError
         If two columns share a name.
     """
     try:
-        return isinstance(nw.from_native(X, pass_through=True), nw.DataFrame)
+        frame = nw.from_native(X, pass_through=True)
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"X is a data frame in which two columns share a name: {error}") from error
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(
+            f"X is a lazy data frame ({type(X).__name__}), but its rows must be there: pass "
+            "X.collect()."
+        )
+    return isinstance(frame, nw.DataFrame)
 
 
 def table_columns(X: Any) -> list[Column]:
@@ -149,17 +209,6 @@ def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Colum
     return [Column(name, X[:, j]) for j, name in enumerate(names)]
 
 
-def _series_kind(series: nw.Series[Any]) -> Kind:
-    dtype = series.dtype  # asked once: narwhals works it out anew each time
-    if dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Duration:
-        return "number"
-    if dtype == nw.Datetime or dtype == nw.Date:
-        return "datetime"
-    if dtype == nw.Object:
-        return _object_kind(series.to_list())
-    return "category"
-
-
 def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     """Return the columns with the rows where ``rows`` is True.
 
@@ -189,61 +238,24 @@ def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     ]
 
 
-def _object_array(values: list[Any]) -> NDArray[Any]:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
-def _object_kind(values: list[Any]) -> Kind:
-    """Return what a column of Python objects holds: numbers only, or else categories."""
-    array = _object_array(values)
-    present = array[~is_missing(array)]
-    numbers = all(isinstance(value, (int, float, np.number, np.bool_)) for value in present)
-    return "number" if numbers and len(present) else "category"
-
-
-def _array_as_numbers(values: NDArray[Any], name: str) -> NDArray[np.float64]:
-    if values.dtype == object:
-        values = np.where(is_missing(values), np.nan, values)
-    try:
-        return values.astype(np.float64, copy=False)
-    except (TypeError, ValueError) as error:
-        if "argument must be" in str(error):  # a dict, a list, ...: scikit-learn's own wording
-            raise
-        raise _not_numbers(name, values.tolist()) from error
+def _series_kind(series: nw.Series[Any]) -> Kind:
+    dtype = series.dtype  # asked once: narwhals works it out anew each time
+    if dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Duration:
+        return "number"
+    return "datetime" if dtype == nw.Datetime or dtype == nw.Date else "category"
 
 
 def _series_as_numbers(series: nw.Series[Any], name: str) -> NDArray[np.float64]:
-    numbers = series.to_numpy()
-    if numbers.dtype.kind in "fiub":  # most columns, and the fast way for a single row
-        return np.asarray(numbers, dtype=np.float64)
     dtype = series.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:  # nullable, or decimal
         return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
     if dtype == nw.Duration:
         microseconds = series.dt.total_microseconds().cast(nw.Float64).to_numpy()
         return np.asarray(microseconds, dtype=np.float64) / 86_400e6  # days
-    if dtype == nw.Object:
-        return _array_as_numbers(_object_array(series.to_list()), name)
     if series.is_null().all():
         return np.full(len(series), np.nan)
-    raise _not_numbers(name, series.to_list())
+    raise not_numbers(object_array(series.to_list()), name)
 
 
-def _not_numbers(name: str, values: list[Any]) -> ValueError:
-    array = _object_array(values)
-    present = array[~is_missing(array)]
-    culprit = next((value for value in present if not _is_number(value)), present[0])
-    return ValueError(
-        f"Feature {name!r} is read as numbers, found {culprit!r}. Name it in categorical_features, "
-        "or give it a string or category dtype before fit, to have it read as categories."
-    )
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _in_zone(zone: str | None) -> str:
+    return "without a time zone" if zone is None else f"in the time zone {zone}"

@@ -54,14 +54,17 @@ class DatetimeEncoder:
     """Each datetime column becomes the numbers of `PARTS` that vary in training.
 
     A column of dates has no hour, a single month of data no month. The time elapsed is always
-    kept.
+    kept. All are read on the clocks of the time zone that the column has in training.
 
     Attributes
     ----------
+    zones_ : list of str or None
+        Time zone of each column, None where its datetimes have none.
     parts_ : list of list of str
         Names of the parts kept, one list per column.
     """
 
+    zones_: list[str | None]
     parts_: list[list[str]]
 
     def fit(self, columns: Sequence[Column]) -> DatetimeEncoder:
@@ -77,9 +80,10 @@ class DatetimeEncoder:
         self : DatetimeEncoder
             The fitted encoder.
         """
+        self.zones_ = [column.time_zone for column in columns]
         self.parts_ = []
-        for column in columns:
-            time = column.as_datetimes()
+        for column, zone in zip(columns, self.zones_, strict=True):
+            time = column.as_datetimes(zone)
             time = time[~np.isnat(time)]
             self.parts_.append(
                 [name for name, part in PARTS.items() if name == "elapsed" or _varies(part(time))]
@@ -104,8 +108,8 @@ class DatetimeEncoder:
         numbers : ndarray of shape (n_rows,), dtype float64
             One part of one column.
         """
-        for column, parts in zip(columns, self.parts_, strict=True):
-            time = column.as_datetimes()
+        for column, zone, parts in zip(columns, self.zones_, self.parts_, strict=True):
+            time = column.as_datetimes(zone)
             for part in parts:
                 yield PARTS[part](time)
 

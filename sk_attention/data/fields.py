@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .categories import CategoryEncoder
-from .columns import Column, Kind
+from .columns import Column
 from .datetimes import DatetimeEncoder
 from .numeric import BinEncoder, NormalScoreEncoder
+from .objects import Kind
 
 Codes = dict[str, NDArray[Any]]
 
@@ -36,13 +37,19 @@ def field_kinds(columns: Sequence[Column], categorical_features: Any) -> list[Ki
     Raises
     ------
     ValueError
-        If ``categorical_features`` names a column that does not exist, or a mask has another
-        length than there are columns.
+        If ``categorical_features`` is not a list, names a column that does not exist, or is a mask
+        of another length than there are columns.
     """
     kinds = [column.kind for column in columns]
     if categorical_features is None or isinstance(categorical_features, str):
         return kinds
-    for position in _positions(np.asarray(categorical_features), [c.name for c in columns]):
+    chosen = np.asarray(categorical_features)
+    if chosen.ndim != 1:
+        raise ValueError(
+            "categorical_features must be a plain list of names or of positions, or a mask; "
+            f"got {categorical_features!r}."
+        )
+    for position in _positions(chosen, [column.name for column in columns]):
         kinds[position] = "category"
     return kinds
 

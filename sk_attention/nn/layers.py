@@ -70,6 +70,23 @@ class Dropout(nn.Module):
         return x * keep / (1.0 - self.p)
 
 
+class CodeDropout(Dropout):
+    """Dropout of codes: those that are dropped become 0, the code of what is not known.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping a code while training.
+    """
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Put 0 in the place of ``codes`` with probability ``p``."""
+        if not self.training or self.p == 0.0:
+            return codes
+        keep = torch.empty(codes.shape, device=codes.device)
+        return codes * keep.bernoulli_(1.0 - self.p, generator=self.generator).to(codes.dtype)
+
+
 def seed_dropout(module: nn.Module, generator: torch.Generator | None) -> None:
     """Hand ``generator`` to every `Dropout` inside ``module`` (None takes it away again).
 

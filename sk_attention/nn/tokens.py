@@ -13,7 +13,11 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import uniform_
+from .layers import CodeDropout, uniform_
+
+# Share of the categories that are hidden in training, to learn what an unknown one means
+# (docs/decisions/0011-unknown-categories.md).
+UNKNOWN_SHARE = 0.05
 
 _GLOBAL_GENERATOR = Lock()
 
@@ -113,7 +117,11 @@ class PeriodicTokens(nn.Module):
 
 
 class CategoryTokens(nn.Module):
-    """Categories as learned vectors; code 0, a category unseen in training, is the zero vector.
+    """Categories as learned vectors; code 0 is a category unseen in training.
+
+    The vector of code 0 is zero at first. It is learned from a few codes that are replaced by 0 in
+    training, at random and anew in each batch, and so comes to mean what a row says when its
+    category is not known.
 
     Parameters
     ----------
@@ -138,10 +146,11 @@ class CategoryTokens(nn.Module):
         nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
         with torch.no_grad():
             self.embedding[offset.long()] = 0.0
+        self.hide = CodeDropout(UNKNOWN_SHARE)
 
     def forward(self, category: Tensor) -> Tensor:
         """Return tokens (B, F, D) of the codes ``category`` (B, F)."""
-        return F.embedding(category + self.offset, self.embedding)
+        return F.embedding(self.hide(category) + self.offset, self.embedding)
 
 
 class Tokens(nn.Module):

@@ -1,3 +1,6 @@
+import datetime as dt
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,6 +46,46 @@ def test_codes_do_not_depend_on_the_order_of_the_rows(values, random):
 def test_codes_do_not_depend_on_which_kind_of_integer_comes_first():
     values = [np.int64(5), 5, 3, np.float64(4.0)]
     assert codes(values, values) == codes(values[::-1], values) == [3, 3, 1, 2]
+
+
+def test_numbers_of_any_type_are_one_category_and_text_is_another():
+    ones = [1, 1.0, True, np.int64(1), np.float32(1.0), np.bool_(True), Decimal(1)]
+    assert len(set(codes([*ones, "1", 2], ones))) == 1
+    assert codes([1, 2], ["1", 1]) == [0, 1]
+    assert codes([Decimal("1.5"), 1, 2.5], [1.5, 1, 2.5]) == [2, 1, 3]
+
+
+ONE_AND_TWO = {
+    "array": lambda: array_columns(np.array([[1], [2]])),
+    "array of floats": lambda: array_columns(np.array([[1.0], [2.0]], dtype=np.float32)),
+    "array of objects": lambda: array_columns(np.array([[1], [np.int8(2)]], dtype=object)),
+    "pandas": lambda: table_columns(pd.DataFrame({"x0": [1, 2]})),
+    "pandas nullable": lambda: table_columns(pd.DataFrame({"x0": [1, 2]}, dtype="Int64")),
+    "pandas float": lambda: table_columns(pd.DataFrame({"x0": [1.0, 2.0]})),
+    "pandas category": lambda: table_columns(pd.DataFrame({"x0": [1, 2]}, dtype="category")),
+    "pandas sparse": lambda: table_columns(
+        pd.DataFrame({"x0": pd.arrays.SparseArray([1, 2], fill_value=1)})
+    ),
+    "polars": lambda: table_columns(pl.DataFrame({"x0": [1, 2]})),
+    "polars decimal": lambda: table_columns(pl.DataFrame({"x0": [Decimal(1), Decimal(2)]})),
+}
+
+
+@pytest.mark.parametrize("make", ONE_AND_TWO.values(), ids=ONE_AND_TWO)
+def test_numbers_of_any_container_are_the_same_categories(make):
+    encoder = CategoryEncoder().fit(objects([2, 1]))
+    assert_array_equal(encoder.transform(make())[:, 0], [1, 2])
+    strings = CategoryEncoder().fit(objects(["1", "2"]))
+    assert_array_equal(strings.transform(make())[:, 0], [0, 0])
+
+
+def test_datetimes_of_any_container_are_the_same_categories():
+    days = [dt.datetime(2024, 5, 6), dt.datetime(2024, 5, 7)]
+    encoder = CategoryEncoder().fit(objects(days))
+    for unit in ("s", "ns"):
+        column = Column("x0", np.array(days, dtype=f"datetime64[{unit}]"))
+        assert_array_equal(encoder.transform([column])[:, 0], [1, 2])
+    assert_array_equal(encoder.transform(table_columns(pd.DataFrame({"x0": days})))[:, 0], [1, 2])
 
 
 def test_codes_follow_the_sorted_categories():

@@ -92,6 +92,20 @@ def test_parts_are_chosen_in_fit_and_stay():
     assert_allclose(day, BY_HAND["day"])
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_every_part_is_read_in_the_zone_seen_in_fit(frame):
+    utc = table_columns(frame({"t": [time.replace(tzinfo=dt.UTC) for time in TIMES]}))
+    tokyo = pd.Series(TIMES).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    if frame is pl.DataFrame:
+        tokyo = pl.Series(TIMES).dt.replace_time_zone("UTC").dt.convert_time_zone("Asia/Tokyo")
+    encoder = DatetimeEncoder().fit(utc)
+    assert encoder.zones_ == ["UTC"]
+    for own, expected in zip(
+        encoder.transform(table_columns(frame({"t": tokyo}))), BY_HAND.values(), strict=True
+    ):
+        assert_allclose(own, expected, atol=1e-9)
+
+
 def test_dates_are_midnights():
     dates = [time.date() for time in TIMES]
     encoder, numbers = encode(table_columns(pl.DataFrame({"t": dates})))

@@ -48,6 +48,16 @@ def test_no_category_may_be_chosen(chosen):
     assert field_kinds(COLUMNS, chosen) == KINDS
 
 
+@pytest.mark.parametrize("chosen", [{0}, [[0]], {"code": 1}, np.array(0)], ids=str)
+def test_features_that_are_no_list_are_refused(chosen):
+    with pytest.raises(ValueError, match="categorical_features") as caught:
+        field_kinds(COLUMNS, chosen)
+    assert str(caught.value) == (
+        "categorical_features must be a plain list of names or of positions, or a mask; "
+        f"got {chosen!r}."
+    )
+
+
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from sk_attention.nn.layers import Dropout, linear, seed_dropout, uniform_
+from sk_attention.nn.layers import CodeDropout, Dropout, linear, seed_dropout, uniform_
 
 
 def generator(seed=0):
@@ -53,6 +53,18 @@ def test_dropout_is_at_rest(p, training):
     assert Dropout(p).train(training)(x) is x
 
 
+def test_code_dropout_puts_zero_in_the_place_of_a_share():
+    layer = CodeDropout(0.25)
+    layer.generator = generator()
+    codes = torch.arange(1, 100_001, dtype=torch.int32)
+    out = layer(codes)
+    assert out.dtype == torch.int32
+    assert torch.equal(out[out != 0], codes[out != 0])
+    assert abs((out == 0).float().mean() - 0.25) < 0.01
+    assert layer.eval()(codes) is codes
+    assert CodeDropout(0.0)(codes) is codes
+
+
 def test_dropout_draws_from_its_own_generator():
     layer = Dropout(0.5)
     before, x = torch.get_rng_state(), torch.ones(50)
@@ -65,7 +77,9 @@ def test_dropout_draws_from_its_own_generator():
 
 
 def test_every_dropout_inside_a_network_is_seeded():
-    network = nn.Sequential(Dropout(0.1), nn.ModuleList([nn.Sequential(Dropout(0.2))]), nn.ReLU())
+    network = nn.Sequential(
+        Dropout(0.1), nn.ModuleList([nn.Sequential(CodeDropout(0.2))]), nn.ReLU()
+    )
     drops = [layer for layer in network.modules() if isinstance(layer, Dropout)]
     own = generator()
     seed_dropout(network, own)

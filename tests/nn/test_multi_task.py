@@ -27,7 +27,7 @@ def network(attention="cross", n_outputs=(2, 3), seed=0, **changes):
     )
     dim = sizes.embedding_dim
     tokens = Tokens(PiecewiseTokens(EDGES, dim, generator), CategoryTokens([4], dim, generator))
-    return MultiTaskNetwork(tokens, 4, n_outputs, sizes, generator).double()
+    return MultiTaskNetwork(tokens, 4, n_outputs, sizes, generator).double().eval()
 
 
 def rows(n_rows=6, seed=0):

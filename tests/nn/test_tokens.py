@@ -7,7 +7,13 @@ from numpy.testing import assert_allclose
 from rtdl_num_embeddings import PeriodicEmbeddings, PiecewiseLinearEncoding
 from torch.testing import assert_close
 
-from sk_attention.nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
+from sk_attention.nn.tokens import (
+    UNKNOWN_SHARE,
+    CategoryTokens,
+    PeriodicTokens,
+    PiecewiseTokens,
+    Tokens,
+)
 
 EDGES = torch.tensor([[-2.0, -0.5, 0.0, 1.5, 2.0], [-1.0, 0.0, 3.0, 3.5, 4.0]])
 
@@ -173,7 +179,7 @@ def test_periodic_tokens_are_those_of_the_library_where_a_number_is_there():
 
 
 def test_category_tokens_look_up_each_field_in_its_own_table():
-    layer = CategoryTokens([3, 5, 2], 4, generator())
+    layer = CategoryTokens([3, 5, 2], 4, generator()).eval()
     every = [layer(torch.tensor([[a, b, c]]))[0] for a in (1, 2) for b in range(1, 5) for c in (1,)]
     assert len({tuple(tokens[0].tolist()) for tokens in every}) == 2
     assert len({tuple(tokens[1].tolist()) for tokens in every}) == 4
@@ -181,14 +187,26 @@ def test_category_tokens_look_up_each_field_in_its_own_table():
     assert_close(layer(torch.tensor([[2, 4, 1]], dtype=torch.int32))[0], table[[2, 7, 9]])
 
 
-def test_an_unseen_category_is_the_zero_vector():
-    layer = CategoryTokens([3, 5], 4, generator())
+def test_an_unseen_category_is_the_zero_vector_at_first():
+    layer = CategoryTokens([3, 5], 4, generator()).eval()
     assert torch.equal(layer(torch.zeros(1, 2, dtype=torch.int32)), torch.zeros(1, 2, 4))
     assert (layer(torch.ones(1, 2, dtype=torch.int32)).norm(dim=-1) > 0).all()
 
 
+def test_a_few_categories_are_read_as_unseen_in_training():
+    layer = CategoryTokens([3, 5], 4, generator())
+    layer.hide.generator = generator()
+    codes = torch.ones(10_000, 2, dtype=torch.int32)
+    hidden = (layer(codes) == 0.0).all(-1)
+    assert_allclose(hidden.float().mean(0), UNKNOWN_SHARE, atol=0.01)
+    assert abs(hidden.all(1).float().mean() - UNKNOWN_SHARE**2) < 0.003  # each field for itself
+    layer(codes).sum().backward()
+    assert (layer.embedding.grad[[0, 3]] != 0.0).all()
+    assert not (layer.eval()(codes) == 0.0).any()
+
+
 def test_category_tokens_have_about_unit_norm():
-    layer = CategoryTokens([2000], 16, generator())
+    layer = CategoryTokens([2000], 16, generator()).eval()
     norms = layer(torch.arange(1, 2000).unsqueeze(1)).norm(dim=-1)
     assert abs(norms.square().mean() - 1.0) < 0.05
 
@@ -196,7 +214,7 @@ def test_category_tokens_have_about_unit_norm():
 def test_tokens_come_numbers_first_then_categories():
     numbers, categories = (
         PiecewiseTokens(EDGES, 4, generator()),
-        CategoryTokens([3], 4, generator()),
+        CategoryTokens([3], 4, generator()).eval(),
     )
     bins, fractions = codes(torch.tensor([[0.0, 1.0], [1.0, 3.2]]))
     inputs = {"bin": bins, "fraction": fractions.float(), "category": torch.tensor([[1], [2]])}
