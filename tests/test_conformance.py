@@ -7,6 +7,7 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sk_attention import AttentionRecommender
 from tests._estimators import KINDS, over_kinds, small, variants
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
@@ -39,6 +40,11 @@ def test_small_networks_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
+@parametrize_with_checks([AttentionRecommender(max_epochs=30)])
+def test_a_recommender_without_users_and_items_passes_every_check(estimator, check):
+    passes(estimator, check)
+
+
 @pytest.mark.slow
 @parametrize_with_checks([kind() for kind in KINDS])
 def test_defaults_pass_every_check(estimator, check):
@@ -64,3 +70,9 @@ def test_array_api_check_runs():
     assert os.environ.get("SCIPY_ARRAY_API") == "1"
     array_api = pytest.importorskip("scipy._lib._array_api", reason="SciPy < 1.12 has none")
     assert array_api.SCIPY_ARRAY_API
+
+
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
+@pytest.mark.parametrize("check", FURTHER_CHECKS)
+def test_checks_for_estimators_of_scikit_learn_pass_for_a_recommender(check):
+    getattr(estimator_checks, check)("AttentionRecommender", AttentionRecommender(max_epochs=15))

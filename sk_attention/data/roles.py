@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -153,9 +152,9 @@ def _times(column: Column) -> NDArray[Any]:
     if isinstance(values, np.ndarray):
         if values.dtype.kind in "iu":
             return values
-    elif values.dtype == nw.Datetime and values.dtype.time_zone is not None:
-        values = values.dt.convert_time_zone("UTC")  # the clock on the wall goes back in autumn
-        return Column(column.name, values).as_datetimes()
     elif values.dtype.is_integer() and not values.is_null().any():
         return np.asarray(values.to_numpy())
-    return column.as_datetimes() if column.kind == "datetime" else column.as_numbers()
+    if column.kind != "datetime":
+        return column.as_numbers()
+    # in UTC, as the clock on the wall goes back in autumn
+    return column.as_datetimes(None if column.time_zone is None else "UTC")
