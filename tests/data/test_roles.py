@@ -138,12 +138,16 @@ def test_missing_times_are_an_error(missing):
         times(column(missing))
 
 
+def test_objects_that_are_dates_are_times():
+    expected = np.array(["2024-01-01", "2024-02-01"], dtype="datetime64[us]")
+    assert_array_equal(times(column([dt.date(2024, 1, 1), dt.date(2024, 2, 1)])), expected)
+
+
 @pytest.mark.parametrize(
     ("values", "dtype"),
     [
         (["2024-01-01"], "String"),
         ([float("inf")], "Float64"),
-        ([dt.date(2024, 1, 1)], "Object"),
         ([[1]], "Object"),
     ],
 )
