@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import narwhals as nw
@@ -48,8 +49,8 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
     Raises
     ------
     ValueError
-        If a column that is named does not exist, several match, or only one of user and item is
-        found.
+        If a column that is named does not exist, several match, one is named twice, or only one of
+        user and item is found.
     """
     names = [column.name for column in columns]
     roles = Roles(
@@ -61,6 +62,13 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
             f"{type(estimator).__name__} found a column of {found}s but none of {missing}s among "
             f"{names[:20]}: call it {' or '.join(map(repr, ROLES[missing]))}, or give its name, or "
             f"its position in an array, as {missing}=."
+        )
+    given = [position for position in vars(roles).values() if position is not None]
+    twice = [names[position] for position in given if given.count(position) > 1]
+    if twice:
+        raise ValueError(
+            f"{type(estimator).__name__} needs a column each for user, item and timestamp; got "
+            f"{twice[0]!r} for two of them."
         )
     return roles
 
@@ -159,6 +167,35 @@ def event_times(column: Column | None, n_rows: int) -> NDArray[np.float64]:
     if column is None:
         return np.zeros(n_rows)
     return as_seconds(times(column))
+
+
+def one_time(value: Any) -> float:
+    """Return a time in seconds since 1970, or a number as it is.
+
+    Parameters
+    ----------
+    value : number, str, datetime or datetime64
+        When.
+
+    Returns
+    -------
+    time : float
+        On the scale of `event_times`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no time, or more than one.
+    """
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    array = np.asarray(value.to_datetime64() if hasattr(value, "to_datetime64") else value)
+    if array.dtype.kind in "OU":
+        array = array.astype("datetime64[us]")
+    seconds = float(as_seconds(array))
+    if np.isnat(array) if array.dtype.kind == "M" else not np.isfinite(seconds):
+        raise ValueError("not a time")
+    return seconds
 
 
 def as_seconds(values: NDArray[Any]) -> NDArray[np.float64]:

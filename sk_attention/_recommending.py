@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ._interactions import Ids, Roles, as_seconds, event_times
+from ._interactions import Ids, Roles, event_times, one_time
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
 from .data.columns import Column, is_table, table_columns
 from .data.histories import Histories, Queries, build_histories, build_queries, past_events
@@ -38,8 +39,6 @@ def _has_items(estimator: Any) -> bool:
 class RecommendingMixin(TransformerMixin):
     """Recommendations, scores and explanations from histories and vectors of items."""
 
-    user: Any
-    timestamp: Any
     max_history: int
     net_: Any
     users_: NDArray[Any]
@@ -109,8 +108,7 @@ class RecommendingMixin(TransformerMixin):
             If a parameter breaks a rule.
         """
         check_is_fitted(self)
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k!r}.")
+        _check_k(k)
         if X is not None and histories is not None:
             raise ValueError("X and histories were both passed: give one of them.")
         now = self._time_of(at)
@@ -250,9 +248,10 @@ class RecommendingMixin(TransformerMixin):
         Raises
         ------
         ValueError
-            If an item is unknown.
+            If an item is unknown, or k less than 1.
         """
         check_is_fitted(self)
+        _check_k(k)
         codes = self._item_ids.codes_of(items, "items")
         if (codes == 0).any():
             raise ValueError(
@@ -342,9 +341,10 @@ class RecommendingMixin(TransformerMixin):
 
         Returns
         -------
-        history : Bunch
-            ``items``, ndarray of objects of shape (n_samples, max_history): first the latest event,
-            None where there is none; ``weights`` of the same shape, as `attend` returns them.
+        explained : Bunch
+            ``history``, ndarray of objects of shape (n_samples, max_history): items, first that of
+            the latest event, None where there is no event or the item is unknown; ``weights`` of
+            the same shape, as `attend` returns them.
         """
         asked = self._rows(X)
         queries = self._queries(asked)
@@ -352,7 +352,7 @@ class RecommendingMixin(TransformerMixin):
         known = (codes > 0) & (codes <= len(self.items_))
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
-        return Bunch(items=items, weights=self._attention(asked))
+        return Bunch(history=items, weights=self._attention(asked))
 
     @available_if(_has_items)
     def update_history(self, X: Any) -> RecommendingMixin:
@@ -372,14 +372,14 @@ class RecommendingMixin(TransformerMixin):
         user, item = (
             self._columns(X, reset=False)[position] for position in self._roles.who_and_what
         )
-        old, added = self._histories, np.asarray(user.as_objects(), dtype=object)
+        old, added = self._histories, Ids(user).values_.astype(object)
         known = self.users_.astype(object)
         ids = Ids(Column(user.name, np.concatenate([known, added])))
-        users = Column(user.name, np.concatenate([known[old.users], added]))
+        codes = ids.codes(Column(user.name, known))[old.users]
         times = np.concatenate([old.times, self._times(self._columns(X, reset=False))])
         items = np.concatenate([old.items, self._item_ids.codes(item)])
         self._histories = build_histories(
-            ids.codes(users) - 1,
+            np.concatenate([codes, ids.codes(user)]) - 1,
             items,
             times if self._has_times else None,
             np.ones(len(items)),
@@ -412,6 +412,8 @@ class RecommendingMixin(TransformerMixin):
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return the vectors of histories (n_queries, embedding_dim)."""
         net = self.net_
+        if not len(queries):
+            return np.zeros((0, net.module_.embedding.shape[1]), dtype=np.float32)
         batches = queries.batches(net.module_.rows_at_a_time(), net.device)
         hidden = net.forward_batches(lambda inputs: net.module_(inputs).hidden, batches)
         return hidden.astype(np.float32)
@@ -441,26 +443,30 @@ class RecommendingMixin(TransformerMixin):
             return Asked(users, None, np.full(len(users), now))
         columns = table_columns(X)
         names = [column.name for column in columns]
-        position = resolve_role(names, "user", self.user)
+        position = self._position(names, "user")
         if position is None:
             raise ValueError(f"X has no column of users among {names[:20]}.")
         users = self._user_ids.codes(columns[position]) - 1
-        time = resolve_role(
-            names, "timestamp", "auto" if self.timestamp is None else self.timestamp
-        )
-        if time is None or not self._has_times:
+        time = self._position(names, "timestamp") if self._has_times else None
+        if time is None:
             return Asked(users, None, np.full(len(users), now))
         return Asked(users, None, event_times(columns[time], len(users)))
+
+    def _position(self, names: Sequence[str], role: str) -> int | None:
+        """Find a column of a table that has not all columns of ``fit``."""
+        known = getattr(self, "feature_names_in_", None)
+        name = None if known is None else known[getattr(self._roles, role)]
+        return resolve_role(names, role, name if name in names else "auto")
 
     def _time_of(self, at: Any) -> float:
         if at is None:
             return self._now
         if not self._has_times:
             raise ValueError("at was passed, but fit knew of no times: X had no timestamp column.")
-        value = np.asarray(at.to_datetime64() if hasattr(at, "to_datetime64") else at)
-        if value.dtype.kind in "OU":
-            value = value.astype("datetime64[us]")
-        return float(as_seconds(value))
+        try:
+            return one_time(at)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"at must be one time like those of fit, got {at!r}.") from error
 
     def _new_histories(self, histories: Any, now: float) -> Histories:
         """Take lists of items as histories; their events are the usual gap apart, the last now."""
@@ -493,6 +499,11 @@ class RecommendingMixin(TransformerMixin):
         if filter_seen:
             query, item = seen_items(source, *past_events(source, users, at))
         return Excluded(everywhere[1:], query, item)
+
+
+def _check_k(k: Any) -> None:
+    if not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k must be a whole number of at least 1, got {k!r}.")
 
 
 def _by_lag(values: NDArray[Any], queries: Queries, max_history: int) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from ._random import draw_seed
 from ._recommending import Asked, RecommendingMixin
 from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
-from .data.columns import Column, array_columns, is_table, table_columns
+from .data.columns import Column, array_columns, is_table, table_columns, take_rows
 from .data.histories import Histories, WindowBatches, Windows, build_histories, training_windows
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
@@ -261,20 +261,20 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
         weight = self._weights(columns, y, sample_weight)
-        keep = weight > 0
+        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
         user, item = (columns[position] for position in self._roles.who_and_what)
         self._user_ids, self._item_ids = Ids(user), Ids(item)
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
         times = self._times(columns)
         self._has_times = self._roles.timestamp is not None
         self._histories = build_histories(
-            self._user_ids.codes(user)[keep] - 1,
-            self._item_ids.codes(item)[keep],
-            times[keep] if self._has_times else None,
-            weight[keep],
+            self._user_ids.codes(user) - 1,
+            self._item_ids.codes(item),
+            times if self._has_times else None,
+            weight,
             len(self.users_),
         )
-        self._now = float(times[keep].max())
+        self._now = float(times.max())
         self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
         self._seed = draw_seed(self.random_state)
         self._build()

@@ -380,7 +380,8 @@ def build_queries(
     """
     first, last = past_events(histories, users, at)
     n_past = int((last - first).max(initial=0))
-    span = min(n_past, max_history) + 2  # one may be the row itself, one more tells of the start
+    n_own = 0 if own is None else _most_equal(histories, users, at, own)
+    span = min(n_past, max_history + n_own) + 1  # one more for the start
     index = last[:, None] - np.arange(span, 0, -1)
     keep = index >= first[:, None]
     event = np.where(keep, index, 0)
@@ -409,3 +410,17 @@ def build_queries(
         at,
         n_tokens,
     )
+
+
+def _most_equal(
+    histories: Histories,
+    users: NDArray[np.int64],
+    at: NDArray[np.float64],
+    own: NDArray[np.int64],
+) -> int:
+    """Return how many events of one user, item and time the rows that ask have at the most."""
+    _, first = past_events(histories, users, np.nextafter(at, -np.inf))
+    _, last = past_events(histories, users, at)
+    index = first[:, None] + np.arange((last - first).max(initial=0))
+    equal = histories.items[np.minimum(index, len(histories) - 1)] == own[:, None]
+    return int((equal & (index < last[:, None])).sum(axis=1).max(initial=0))

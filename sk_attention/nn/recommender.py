@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import merge_heads, split_heads
-from .layers import Dropout, linear
+from .layers import CodeDropout, Dropout, linear
 
 # Gaps in time are told apart by half octaves, from 2 ** -10 to 2 ** 10 of the usual gap.
 GAP_OCTAVES = 10
 N_GAPS = 4 * GAP_OCTAVES + 1
+
+# Share of the events that are hidden in training, to learn what an unknown item means.
+UNKNOWN_SHARE = 0.02
 
 
 def gap_codes(later: Tensor, earlier: Tensor, usual_gap: float) -> Tensor:
@@ -167,6 +170,7 @@ class HistoryNetwork(nn.Module):
         if usual_gap is not None:
             self.gap_bias = nn.Parameter(torch.zeros(N_GAPS, n_heads))
             self.gap_embedding = nn.Parameter(torch.zeros(N_GAPS, embedding_dim))
+        self.hide = CodeDropout(UNKNOWN_SHARE)
         self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(
             HistoryBlock(embedding_dim, n_heads, dropout, generator) for _ in range(n_layers)
@@ -197,7 +201,7 @@ class HistoryNetwork(nn.Module):
         steps = torch.arange(item.shape[1], device=item.device)
         lag = steps[:, None] - steps
         bias = self.lag_bias[lag.clamp(min=0)].permute(2, 0, 1)  # H L L
-        tokens = F.embedding(item, self.embedding) * self.embedding.shape[1] ** 0.5
+        tokens = F.embedding(self.hide(item), self.embedding) * self.embedding.shape[1] ** 0.5
         if self.usual_gap is not None:
             asked, time = inputs["asked"], inputs["time"]
             gaps = gap_codes(asked[:, :, None], time[:, None, :], self.usual_gap)

@@ -1,0 +1,473 @@
+"""What a fitted recommender answers."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
+
+from sk_attention import _retrieval
+from sk_attention.metrics import ndcg_at_k
+from sk_attention.metrics import target_ranks as ranks_of_scores
+from sk_attention.model_selection import LeaveLastOut
+from tests._recommenders import interactions, recommender
+
+DATA = interactions()
+((TRAIN, TEST),) = LeaveLastOut().split(DATA)
+X, LATER = DATA.iloc[TRAIN], DATA.iloc[TEST]
+N_ITEMS = X["item_id"].nunique()
+LONG_AGO, FAR_AHEAD = "1999-01-01", "2099-01-01"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return recommender().fit(X)
+
+
+@pytest.fixture(scope="module")
+def timeless():
+    return recommender(timestamp=None).fit(X)
+
+
+@pytest.fixture(params=["one slice", "several slices"])
+def slices(request, monkeypatch):
+    if request.param == "several slices":
+        monkeypatch.setattr(_retrieval, "SCORES_AT_A_TIME", 7 * N_ITEMS)
+
+
+def past(user, at=None):
+    """Items of a user, from the first to the last."""
+    own = X[X["user_id"] == user]
+    return own["item_id"][own["timestamp"] <= (at or own["timestamp"].max())].tolist()
+
+
+def all_scores(model, rows):
+    """Scores of all items for the user and moment of each row, one at a time (n_rows, n_items)."""
+    tables = [rows.iloc[[row] * N_ITEMS].assign(item_id=model.items_) for row in range(len(rows))]
+    return np.array([model.decision_function(table) for table in tables])
+
+
+# ---- recommend ---------------------------------------------------------------------------------
+
+
+def test_recommendations_are_the_best_new_items_best_first(model, slices):
+    items, scores = model.recommend(k=4)
+    assert items.shape == scores.shape == (40, 4)
+    assert (items.dtype, scores.dtype) == (model.items_.dtype, np.float32)
+    assert (np.diff(scores) <= 0).all()
+    moment = pd.DataFrame({"user_id": model.users_, "timestamp": X["timestamp"].max()})
+    everything = all_scores(model, moment.assign(item_id=0)[list(X)])
+    for user, own in enumerate(model.users_):
+        left = np.where(np.isin(model.items_, past(own)), -np.inf, everything[user])
+        expected = np.argsort(-left)[:4]
+        assert items[user].tolist() == model.items_[expected].tolist()
+        assert_allclose(scores[user], left[expected], atol=1e-5)
+
+
+def test_some_users_get_what_they_get_among_all(model):
+    items, scores = model.recommend(k=3)
+    some = np.array([31, 4, 4, 17])
+    for users in (some, some.tolist(), pd.Series(some), pl.Series(some), tuple(some)):
+        found, found_scores = model.recommend(users, k=3)
+        assert_array_equal(found, items[some])
+        assert_allclose(found_scores, scores[some], atol=1e-5)
+
+
+def test_what_was_seen_is_left_out_unless_wanted(model):
+    items, _ = model.recommend(k=N_ITEMS - 18)  # nobody met more than 18
+    assert not any(set(row) & set(past(user)) for user, row in enumerate(items.tolist()))
+    items, scores = model.recommend(k=N_ITEMS, filter_seen=False)
+    assert all(sorted(row) == model.items_.tolist() for row in items.tolist())
+    assert np.isfinite(scores).all()
+
+
+def test_lists_end_where_nothing_is_left(model):
+    items, scores = model.recommend([0], k=N_ITEMS + 5)
+    n_left = N_ITEMS - len(set(past(0)))
+    assert items.shape == (1, N_ITEMS + 5)
+    assert items.dtype == object
+    assert sorted(items[0, :n_left]) == sorted(set(model.items_.tolist()) - set(past(0)))
+    assert items[0, n_left:].tolist() == [None] * (N_ITEMS + 5 - n_left)
+    assert np.isfinite(scores[0, :n_left]).all()
+    assert np.isneginf(scores[0, n_left:]).all()
+
+
+def test_candidates_and_blocked_items_narrow_the_choice(model):
+    everything = model.recommend(k=N_ITEMS, filter_seen=False)[0].tolist()
+    wanted, unwanted = [1, 5, 9, 12, 999], np.array([5, 999])
+    found, scores = model.recommend(k=4, filter_seen=False, candidates=wanted, blocked=unwanted)
+    assert found[:, :3].tolist() == [[i for i in row if i in (1, 9, 12)] for row in everything]
+    assert found[:, 3].tolist() == [None] * 40
+    assert np.isneginf(scores[:, 3]).all()
+    found, _ = model.recommend(k=N_ITEMS - 1, filter_seen=False, blocked=pd.Series([5]))
+    assert found.tolist() == [[i for i in row if i != 5] for row in everything]
+    found, _ = model.recommend([0], k=1, candidates=past(0))
+    assert found.tolist() == [[None]]
+    assert model.recommend([0], k=1, candidates=[])[0].tolist() == [[None]]
+
+
+def test_unknown_users_get_what_one_without_a_history_gets(model):
+    items, scores = model.recommend([999, "nobody", None, 0.5], k=5)
+    expected, expected_scores = model.recommend(histories=[[]], k=5)
+    assert_array_equal(items, np.repeat(expected, 4, axis=0))
+    assert_allclose(scores, np.repeat(expected_scores, 4, axis=0), atol=1e-5)
+
+
+def test_nobody_asked_gets_nothing(model):
+    for found in (model.recommend([], k=3), model.recommend(histories=[], k=3)):
+        assert [part.shape for part in found] == [(0, 3), (0, 3)]
+
+
+def test_at_a_moment_in_the_past_later_events_are_not_there(model):
+    noon = X["timestamp"].median()
+    early = X[X["timestamp"] <= noon]
+    items, _ = model.recommend(k=N_ITEMS, at=noon)
+    for user in model.users_:
+        left = set(model.items_.tolist()) - set(early["item_id"][early["user_id"] == user])
+        assert {item for item in items[user] if item is not None} == left
+    # a model that does not know them yet recommends the same then
+    ignorant = recommender().fit(early)
+    knowing = copy.deepcopy(ignorant).update_history(X[X["timestamp"] > noon])
+    expected = ignorant.recommend(k=5, at=noon)[1]
+    assert_allclose(knowing.recommend(ignorant.users_, k=5, at=noon)[1], expected, atol=1e-5)
+    assert not np.allclose(knowing.recommend(ignorant.users_, k=5)[1], expected)
+
+
+def test_moments_may_be_written_in_many_ways(model):
+    noon = X["timestamp"].iloc[200]
+    expected = model.recommend(k=3, at=noon)
+    tokyo = noon.tz_localize("UTC").tz_convert("Asia/Tokyo")
+    numpy, python = noon.to_datetime64(), noon.to_pydatetime()
+    for at in (numpy, python, tokyo, tokyo.to_pydatetime(), str(noon)):
+        assert_array_equal(model.recommend(k=3, at=at)[1], expected[1])
+    frame = pd.DataFrame({"user_id": model.users_, "timestamp": noon})
+    for table in (frame, pl.from_pandas(frame), frame.assign(more=1)):
+        assert_array_equal(model.recommend(table, k=3)[1], expected[1])
+    assert_array_equal(model.recommend(frame[["user_id"]], k=3, at=noon)[1], expected[1])
+
+
+def test_before_all_events_everybody_is_new(model):
+    items, scores = model.recommend(k=3, at=LONG_AGO)
+    assert_array_equal(items, np.repeat(items[:1], 40, axis=0))
+    assert_allclose(scores, np.repeat(scores[:1], 40, axis=0), atol=1e-5)
+
+
+def test_without_a_moment_it_is_that_of_the_last_interaction(model):
+    expected = model.recommend(k=3, at=X["timestamp"].max())[1]
+    assert_array_equal(model.recommend(k=3)[1], expected)
+    assert not np.allclose(model.recommend(k=3, at=FAR_AHEAD)[1], expected)
+
+
+@pytest.mark.parametrize("columns", [["who", "what", "when"], ["when", "what", "who"]])
+def test_users_are_found_in_tables_by_the_names_of_fit(model, columns):
+    names = {"user_id": "who", "item_id": "what", "timestamp": "when"}
+    table = X.rename(columns=names)[columns]
+    roles = {"user": "who", "item": "what", "timestamp": columns.index("when")}
+    own = recommender(**roles).fit(table)
+    expected = model.recommend([3, 5], k=3)[1]
+    assert_array_equal(own.recommend(pd.DataFrame({"who": [3, 5]}), k=3)[1], expected)
+    noon = X["timestamp"].median()
+    both = pd.DataFrame({"when": [noon, noon], "who": [3, 5]})
+    assert_array_equal(own.recommend(both, k=3)[1], model.recommend([3, 5], k=3, at=noon)[1])
+
+
+# ---- histories of others -----------------------------------------------------------------------
+
+
+def test_histories_of_others_give_what_the_same_user_would_get(timeless):
+    expected, scores = timeless.recommend(k=5)
+    found, found_scores = timeless.recommend(histories=[past(u) for u in timeless.users_], k=5)
+    assert_array_equal(found, expected)
+    assert_allclose(found_scores, scores, atol=1e-5)
+
+
+def test_histories_may_hold_unknown_items_and_be_of_any_length(model):
+    items, scores = model.recommend(histories=[[], [3], [3, 999, "x"], past(0) * 9], k=3)
+    assert items.shape == (4, 3)
+    assert np.isfinite(scores).all()
+    assert not np.isin(items[1:3], [3]).any()
+    assert not np.allclose(scores[1], scores[2])  # something came after item 3
+    several = [np.array([3, 4]), pd.Series([3, 4]), (3, 4), pl.Series([3, 4])]
+    _, scores = model.recommend(histories=several, k=3)
+    assert_allclose(scores, np.repeat(scores[:1], 4, axis=0), atol=1e-6)
+
+
+# ---- scores of rows ----------------------------------------------------------------------------
+
+METHODS = ["decision_function", "predict", "transform", "attend"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["model", "timeless"])
+def test_a_row_gives_the_same_alone_and_among_others(name, method, request):
+    function = getattr(request.getfixturevalue(name), method)
+    rows = pd.concat([LATER, X.iloc[::5], LATER.assign(user_id=99), LATER.assign(item_id=99)])
+    together = function(rows)
+    assert len(together) == len(rows)
+    assert np.isfinite(together).all()
+    order = np.random.default_rng(0).permutation(len(rows))
+    assert_allclose(function(rows.iloc[order]), together[order], atol=1e-5)
+    assert_allclose(function(rows.iloc[10:30]), together[10:30], atol=1e-5)
+    for row in (0, 41, 120, len(rows) - 1):
+        assert_allclose(function(rows.iloc[[row]])[0], together[row], atol=1e-5)
+
+
+def test_a_row_of_fit_does_not_see_itself(model):
+    """As if its event were not there: the model that never had it gives the same."""
+    knowing = copy.deepcopy(model).update_history(LATER)
+    for method in METHODS:
+        expected = getattr(model, method)(LATER)
+        assert_allclose(getattr(knowing, method)(LATER), expected, atol=1e-6)
+    assert_array_equal(knowing.target_ranks(LATER), model.target_ranks(LATER))
+    # another item at that moment does see it
+    other = LATER.assign(item_id=(LATER["item_id"] + 1) % 30)
+    assert not np.allclose(knowing.transform(other), model.transform(other), atol=1e-3)
+
+
+def test_a_row_sees_nothing_later(model):
+    knowing = copy.deepcopy(model).update_history(LATER)
+    early = X[X["timestamp"] <= X["timestamp"].median()].assign(item_id=3)
+    last = LATER.set_index("user_id")["timestamp"].reindex(early["user_id"]).to_numpy()
+    early = early[early["timestamp"].to_numpy() < last]
+    assert len(early) > 100
+    assert_allclose(knowing.decision_function(early), model.decision_function(early), atol=1e-6)
+    after = LATER.assign(timestamp=LATER["timestamp"] + pd.Timedelta("1s"), item_id=3)
+    assert not np.allclose(knowing.decision_function(after), model.decision_function(after))
+
+
+def test_scores_are_products_of_the_vectors_that_transform_gives(model):
+    vectors = model.transform(LATER)
+    assert (vectors.shape, vectors.dtype) == ((len(LATER), 8), np.float32)
+    network = model.net_.module_
+    items = network.embedding[1:-1].detach().numpy()
+    bias = network.item_bias.detach().numpy()
+    code = np.searchsorted(model.items_, LATER["item_id"])
+    expected = (vectors * items[code]).sum(axis=1) + bias[code]
+    scores = model.decision_function(LATER)
+    assert scores.dtype == np.float64
+    assert_allclose(scores, expected, atol=1e-5)
+    assert_array_equal(model.predict(LATER), scores)
+
+
+def test_an_unknown_item_scores_as_low_as_the_lowest(model, slices):
+    rows = LATER.iloc[:9].copy()
+    rows.loc[rows.index[[0, 8]], "item_id"] = 999
+    scores = model.decision_function(rows)
+    assert_allclose(scores[[0, 8]], all_scores(model, rows.iloc[[0, 8]]).min(axis=1), atol=1e-5)
+    assert_allclose(scores[1:8], model.decision_function(LATER.iloc[1:8]), atol=1e-5)
+
+
+@pytest.mark.parametrize("filter_seen", [True, False])
+def test_target_ranks_are_those_by_hand(model, filter_seen, slices):
+    rows = LATER.copy()
+    rows.iloc[0, 1] = 999  # an unknown item
+    rows.iloc[1, 0] = 999  # an unknown user
+    targets = np.where(rows["item_id"] == 999, -1, np.searchsorted(model.items_, rows["item_id"]))
+    excluded = np.array([np.isin(model.items_, past(user)) for user in rows["user_id"]])
+    expected = ranks_of_scores(all_scores(model, rows), targets, excluded if filter_seen else None)
+    found = model.target_ranks(rows, filter_seen=filter_seen)
+    assert_array_equal(found, expected)
+    assert [part.dtype for part in found] == [np.intp, np.intp]
+
+
+def test_score_is_ndcg_at_ten_of_what_is_new(model):
+    ranks = model.target_ranks(LATER)
+    assert model.score(LATER) == ndcg_at_k(*ranks, k=10)
+    weight = np.random.default_rng(0).uniform(size=len(LATER))
+    expected = ndcg_at_k(*ranks, k=10, sample_weight=weight)
+    assert model.score(LATER, sample_weight=weight) == expected
+    assert model.score(LATER.assign(item_id=999)) == 0.0
+    assert 0.0 < model.score(LATER.assign(user_id=999)) < 1.0
+
+
+def test_score_of_a_small_catalogue_counts_the_places_there_are():
+    few = X[X["item_id"] < 6]
+    own = recommender().fit(few)
+    assert len(own.items_) == 6
+    assert 0.3 < own.score(few) <= 1.0
+
+
+def test_items_of_like_vectors_are_similar(model, slices):
+    vectors = model.net_.module_.embedding[1:-1].detach().numpy()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors.T
+    neighbours, similarities = model.similar_items([7, 2, 7], k=4)
+    for row, item in enumerate([7, 2, 7]):
+        others = np.delete(model.items_, item)
+        expected = others[np.argsort(-cosines[item, others])[:4]]
+        assert neighbours[row].tolist() == expected.tolist()
+        assert_allclose(similarities[row], cosines[item, expected], atol=1e-6)
+    neighbours, similarities = model.similar_items(pd.Series([7]), k=N_ITEMS + 1)
+    assert sorted(neighbours[0, :-2]) == [item for item in model.items_ if item != 7]
+    assert neighbours[0, -2:].tolist() == [None, None]
+    assert np.isneginf(similarities[0, -2:]).all()
+
+
+# ---- where it looks ----------------------------------------------------------------------------
+
+
+def test_explain_names_what_attend_looks_at(model):
+    rows = pd.concat([LATER, LATER.iloc[:2].assign(user_id=999)])
+    explained, weights = model.explain(rows), model.attend(rows)
+    assert_array_equal(explained.weights, weights)
+    assert (weights.shape, weights.dtype) == ((len(rows), 8), np.float32)
+    assert_allclose(weights[:-2].sum(axis=1), 1.0, atol=1e-6)
+    assert not weights[-2:].any()
+    for row, user in enumerate(rows["user_id"]):
+        history = past(user)[::-1][:8] if user != 999 else []
+        assert explained.history[row].tolist() == history + [None] * (8 - len(history))
+        assert (weights[row, : len(history)] > 0).all()
+        assert not weights[row, len(history) :].any()
+
+
+def test_short_histories_are_explained_from_the_latest_event_on(model):
+    first = X.drop_duplicates("user_id")
+    second = X[X.groupby("user_id").cumcount() == 1]
+    assert not model.attend(first).any()
+    assert model.explain(first).history.tolist() == [[None] * 8] * len(first)
+    assert_allclose(model.attend(second), np.eye(8)[[0] * len(second)], atol=1e-6)
+    met = model.explain(second).history[:, 0].tolist()
+    assert met == [past(user)[0] for user in second["user_id"]]
+
+
+def test_attention_weights_are_the_mean_over_the_users(model):
+    now = pd.DataFrame({"user_id": model.users_, "item_id": 999})
+    now["timestamp"] = X["timestamp"].max()
+    expected = model.attend(now[list(X)]).mean(axis=0, keepdims=True)
+    assert_allclose(model.attention_weights_, expected, atol=1e-6)
+
+
+def test_unknown_items_of_a_history_are_looked_at_but_have_no_name(model):
+    own = copy.deepcopy(model)
+    first = LATER.iloc[:1]
+    own.update_history(first.assign(item_id=999))
+    later = first.assign(timestamp=pd.Timestamp(FAR_AHEAD), item_id=3)
+    explained = own.explain(later)
+    assert explained.history[0, 0] is None
+    assert explained.history[0, 1] == past(first["user_id"].iloc[0])[-1]
+    assert explained.weights[0, 0] > 0
+
+
+# ---- histories that go on ----------------------------------------------------------------------
+
+
+def test_new_events_change_recommendations_but_not_the_weights(model):
+    own = copy.deepcopy(model)
+    before, at = own.recommend(k=5, at=FAR_AHEAD), DATA["timestamp"].max()
+    weights = {name: value.clone() for name, value in own.net_.module_.state_dict().items()}
+    assert own.update_history(LATER) is own
+    after = own.recommend(k=5, at=FAR_AHEAD)
+    assert not np.allclose(after[1], before[1])
+    for user, item in zip(LATER["user_id"], LATER["item_id"], strict=True):
+        assert item not in after[0][user]
+    state = own.net_.module_.state_dict()
+    assert all(torch.equal(state[name], weights[name]) for name in weights)
+    assert_array_equal(own.recommend(k=5)[1], own.recommend(k=5, at=at)[1])  # now is later
+    assert_array_equal(own.items_, model.items_)
+
+
+def test_new_users_are_known_from_their_first_event_on(model):
+    own = copy.deepcopy(model)
+    newcomers = X[X["user_id"] == 3].assign(user_id=-5)
+    own.update_history(newcomers)
+    assert own.users_.tolist() == [-5, *model.users_.tolist()]
+    moment = X["timestamp"].max()
+    items, scores = own.recommend([-5, 3], k=5, at=moment)
+    assert_array_equal(items[0], items[1])
+    assert_allclose(scores[0], scores[1], atol=1e-5)
+    others = [user for user in model.users_ if user != -5]
+    assert_allclose(own.recommend(others, k=5)[1], model.recommend(others, k=5)[1], atol=1e-5)
+
+
+def test_events_may_be_handed_over_late_and_in_pieces(model):
+    whole, pieces = copy.deepcopy(model), copy.deepcopy(model)
+    whole.update_history(LATER)
+    pieces.update_history(LATER.iloc[30:]).update_history(LATER.iloc[29::-1])
+    assert_array_equal(pieces.recommend(k=5)[1], whole.recommend(k=5)[1])
+
+
+def test_without_times_new_events_come_last(timeless):
+    own = copy.deepcopy(timeless).update_history(LATER)
+    expected = timeless.recommend(
+        histories=[past(u) + LATER["item_id"][LATER["user_id"] == u].tolist() for u in own.users_],
+        k=5,
+    )
+    assert_array_equal(own.recommend(k=5)[0], expected[0])
+
+
+# ---- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"k": 0}, "k must be a whole number of at least 1, got 0"),
+        ({"k": 2.5}, "k must be a whole number of at least 1, got 2.5"),
+        ({"X": [0], "histories": [[1]]}, "X and histories were both passed"),
+        ({"X": 3}, "X must be a list of ids, got 3"),
+        ({"X": "Ann"}, "X must be a list of ids, got 'Ann'"),
+        ({"X": [[1], [2]]}, r"'X' is read as categories, found \[1\]"),
+        ({"histories": [3, 4]}, "histories must be a list of ids, got 3"),
+        ({"candidates": 3}, "candidates must be a list of ids, got 3"),
+        ({"blocked": "tea"}, "blocked must be a list of ids, got 'tea'"),
+        ({"X": pd.DataFrame({"who": [0]})}, r"X has no column of users among \['who'\]"),
+        ({"at": "tomorrow"}, "at must be one time like those of fit, got 'tomorrow'"),
+        ({"at": [LONG_AGO, FAR_AHEAD]}, "at must be one time like those of fit"),
+        ({"at": np.nan}, "at must be one time like those of fit, got nan"),
+        ({"at": np.datetime64("NaT")}, "at must be one time like those of fit"),
+    ],
+)
+def test_bad_questions_are_refused(model, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        model.recommend(**arguments)
+
+
+def test_moments_are_refused_where_no_times_are_known(timeless):
+    with pytest.raises(ValueError, match="at was passed, but fit knew of no times"):
+        timeless.recommend(at=LONG_AGO)
+    frame = pd.DataFrame({"user_id": [0], "timestamp": [pd.Timestamp(LONG_AGO)]})
+    assert_array_equal(timeless.recommend(frame, k=3)[1], timeless.recommend([0], k=3)[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"items": [0, 999]}, "items holds 999, which is not among the items of fit"),
+        ({"items": 0}, "items must be a list of ids, got 0"),
+        ({"items": [0], "k": 0}, "k must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_bad_questions_about_items_are_refused(model, arguments, match):
+    with pytest.raises(ValueError, match=match):
+        model.similar_items(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        (X.iloc[:3].assign(user_id=[1, None, 2]), "'user_id' holds ids.*in row 1 is"),
+        (X.iloc[:3].assign(timestamp=pd.NaT), "'timestamp' holds times.*in row 0 is"),
+        (X.iloc[:0], "at least one row"),
+        (X[["user_id"]], "[fF]eature"),
+    ],
+)
+def test_bad_rows_leave_the_histories_as_they_were(model, bad, match):
+    own = copy.deepcopy(model)
+    with pytest.raises(ValueError, match=match):
+        own.update_history(bad)
+    assert own.users_ is not model.users_
+    assert_array_equal(own.recommend(k=5)[1], model.recommend(k=5)[1])
+
+
+@pytest.mark.parametrize(
+    "method", [*METHODS, "target_ranks", "score", "explain", "update_history", "recommend"]
+)
+def test_only_a_fitted_model_answers(method):
+    with pytest.raises(NotFittedError):
+        getattr(recommender(), method)(X)
+    with pytest.raises(NotFittedError):
+        recommender().similar_items([1])
