@@ -122,11 +122,7 @@ class RecommendingMixin(TransformerMixin):
         hidden = self._hidden(build_queries(source, users, times, None, *self._sizes))
         left_out = self._excluded(source, users, times, candidates, blocked, filter_seen)
         best, scores = self._catalogue.best(hidden, int(k), left_out)
-        items = self.items_[np.maximum(best, 0)]
-        if (best < 0).any():
-            items = items.astype(object)
-            items[best < 0] = None
-        return items, scores
+        return self._named(best), scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the score of each row's item for its user, at its time.
@@ -264,11 +260,7 @@ class RecommendingMixin(TransformerMixin):
         left_out = Excluded(nothing, np.arange(len(codes)), codes - 1)
         catalogue = Catalogue(vectors, np.zeros(len(vectors), dtype=np.float32))
         best, similarities = catalogue.best(vectors[codes - 1], int(k), left_out)
-        neighbours = self.items_[np.maximum(best, 0)]
-        if (best < 0).any():
-            neighbours = neighbours.astype(object)
-            neighbours[best < 0] = None
-        return neighbours, similarities
+        return self._named(best), similarities
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Return the vector of each row's user, at its time.
@@ -348,7 +340,7 @@ class RecommendingMixin(TransformerMixin):
         """
         asked = self._rows(X)
         queries = self._queries(asked)
-        codes = _by_lag(queries.item, queries, self.max_history)
+        codes = queries.by_lag(queries.item, self.max_history)
         known = (codes > 0) & (codes <= len(self.items_))
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
@@ -391,6 +383,14 @@ class RecommendingMixin(TransformerMixin):
 
     # ---- rows to queries -----------------------------------------------------------------------
 
+    def _named(self, best: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the items at these positions, None where there is none."""
+        items = self.items_[np.maximum(best, 0)]
+        if (best < 0).any():
+            items = items.astype(object)
+            items[best < 0] = None
+        return items
+
     @property
     def _sizes(self) -> tuple[int, int]:
         return self.max_history, len(self.items_) + 1
@@ -429,7 +429,7 @@ class RecommendingMixin(TransformerMixin):
 
         weights = net.forward_batches(padded, queries.batches(size, net.device)).copy()
         weights[queries.item == len(self.items_) + 1] = 0.0  # the start is no event
-        weights = _by_lag(weights, queries, self.max_history)
+        weights = queries.by_lag(weights, self.max_history)
         total = weights.sum(axis=1, keepdims=True)
         return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
 
@@ -504,13 +504,3 @@ class RecommendingMixin(TransformerMixin):
 def _check_k(k: Any) -> None:
     if not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k must be a whole number of at least 1, got {k!r}.")
-
-
-def _by_lag(values: NDArray[Any], queries: Queries, max_history: int) -> NDArray[Any]:
-    """Turn (n_queries, length) in the order of time into (n_queries, max_history), latest first."""
-    lag = np.arange(max_history)
-    place = queries.n_tokens[:, None] - 1 - lag
-    there = place >= 0
-    taken = np.take_along_axis(values, np.where(there, place, 0), axis=1)
-    out: NDArray[Any] = np.where(there, taken, 0)
-    return out

@@ -276,6 +276,27 @@ class Queries:
     def __len__(self) -> int:
         return len(self.item)
 
+    def by_lag(self, values: NDArray[Any], max_history: int) -> NDArray[Any]:
+        """Turn what goes with the tokens the other way round: the latest first.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_queries, length)
+            One value per token.
+        max_history : int
+            Lags wanted.
+
+        Returns
+        -------
+        values : ndarray of shape (n_queries, max_history)
+            0 where there is no token.
+        """
+        place = self.n_tokens[:, None] - 1 - np.arange(max_history)
+        there = place >= 0
+        taken = np.take_along_axis(values, np.where(there, place, 0), axis=1)
+        out: NDArray[Any] = np.where(there, taken, 0)
+        return out
+
     def batches(self, size: int, device: Any) -> Iterator[Batch]:
         """Yield the queries in batches, as `Windows.take` would: the last token is the target.
 
