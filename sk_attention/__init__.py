@@ -1,6 +1,7 @@
 """Attention networks that behave like scikit-learn estimators."""
 
 from .multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
+from .popular import PopularRecommender
 from .recommender import AttentionRecommender
 
 __version__ = "0.1.0"
@@ -9,5 +10,6 @@ __all__ = [
     "AttentionRecommender",
     "MultiTaskAttentionClassifier",
     "MultiTaskAttentionRegressor",
+    "PopularRecommender",
     "__version__",
 ]

@@ -73,6 +73,33 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
     return roles
 
 
+def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:
+    """Refuse a table without users and items that has no ``y`` either.
+
+    Parameters
+    ----------
+    estimator : object
+        Who is fitted.
+    y : array-like or None
+        Relevance of the rows.
+    columns : sequence of Column
+        The columns of X.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is None.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None: it "
+            "found no columns of users and items among "
+            f"{[column.name for column in columns][:20]}. Call them 'user' and 'item', or "
+            "'user_id' and 'item_id', or give their names, or their positions in an array, as "
+            "user= and item=."
+        )
+
+
 class Ids:
     """Ids of any type <-> codes: 1, 2, ... in sorted order, 0 for an id that is unknown.
 

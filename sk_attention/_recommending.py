@@ -1,4 +1,4 @@
-"""What a fitted recommender answers: what next, how likely, like what, and because of what."""
+"""What a fitted recommender answers: what next, how likely, and how well foretold."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin
-from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from ._interactions import Ids, Roles, event_times, one_time
+from ._interactions import event_times, one_time
+from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
-from .data.columns import Column, is_table, table_columns
-from .data.histories import Histories, Queries, build_histories, build_queries, past_events
+from .data.columns import is_table, table_columns
+from .data.histories import Histories, Queries, build_queries, past_events
 from .data.roles import resolve_role
 from .metrics import ndcg_at_k, target_ranks
 
@@ -31,37 +29,18 @@ class Asked(NamedTuple):
     at: NDArray[np.float64]
 
 
-def _has_items(estimator: Any) -> bool:
-    """Whether there is a catalogue: not after a fit without users and items."""
-    return "_fields" not in vars(estimator)
-
-
-class RecommendingMixin(TransformerMixin):
-    """Recommendations, scores and explanations from histories and vectors of items."""
+class RecommendingMixin(RecordingMixin):
+    """Recommendations and scores: products of a history's vector with those of the items."""
 
     max_history: int
-    net_: Any
-    users_: NDArray[Any]
-    items_: NDArray[Any]
-    _roles: Roles
-    _user_ids: Ids
-    _item_ids: Ids
-    _histories: Histories
-    _has_times: bool
-    _now: float
-    _usual_gap: float
     _catalogue: Catalogue
     _fields: Any
 
     @abstractmethod
-    def _columns(self, X: Any, *, reset: bool) -> list[Column]:
-        """Check X and take it apart."""
+    def _hidden(self, queries: Queries) -> NDArray[np.float32]:
+        """Return the vectors of histories (n_queries, n_dims)."""
 
-    @abstractmethod
-    def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
-        """Return when each row was."""
-
-    @available_if(_has_items)
+    @available_if(has_items)
     def recommend(
         self,
         X: Any = None,
@@ -108,7 +87,7 @@ class RecommendingMixin(TransformerMixin):
             If a parameter breaks a rule.
         """
         check_is_fitted(self)
-        _check_k(k)
+        check_k(k)
         if X is not None and histories is not None:
             raise ValueError("X and histories were both passed: give one of them.")
         now = self._time_of(at)
@@ -139,8 +118,10 @@ class RecommendingMixin(TransformerMixin):
             The higher, the more likely; for an unknown item, the lowest score of all items.
         """
         check_is_fitted(self)
-        if not _has_items(self):
-            return self._fields.predict(X)
+        if not has_items(self):
+            self._columns(X, reset=False)
+            foretold: NDArray[np.float64] = self._fields.predict(X)
+            return foretold
         asked = self._rows(X)
         hidden = self._row_vectors(asked)
         assert asked.items is not None
@@ -167,7 +148,7 @@ class RecommendingMixin(TransformerMixin):
         """
         return self.decision_function(X)
 
-    @available_if(_has_items)
+    @available_if(has_items)
     def target_ranks(
         self, X: Any, *, filter_seen: bool = True
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -217,169 +198,12 @@ class RecommendingMixin(TransformerMixin):
             From 0 to 1; items that nobody met in ``fit`` are misses.
         """
         check_is_fitted(self)
-        if not _has_items(self):
+        if not has_items(self):
+            self._columns(X, reset=False)
             return float(self._fields.score(X, y, sample_weight))
         n_above, n_tied = self.target_ranks(X)
         k = min(10, len(self.items_))
         return float(ndcg_at_k(n_above, n_tied, k=k, sample_weight=sample_weight))
-
-    @available_if(_has_items)
-    def similar_items(self, items: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Return the items whose vectors point most nearly the same way.
-
-        Parameters
-        ----------
-        items : array-like of shape (n,)
-            Items of ``fit``.
-        k : int, default=10
-            Neighbours wanted of each, itself not among them.
-
-        Returns
-        -------
-        neighbours : ndarray of shape (n, k)
-            Items, the most similar first.
-        similarities : ndarray of shape (n, k), dtype float32
-            Cosines.
-
-        Raises
-        ------
-        ValueError
-            If an item is unknown, or k less than 1.
-        """
-        check_is_fitted(self)
-        _check_k(k)
-        codes = self._item_ids.codes_of(items, "items")
-        if (codes == 0).any():
-            raise ValueError(
-                f"items holds {list(items)[int((codes == 0).argmax())]!r}, which is not among the "
-                "items of fit."
-            )
-        vectors = self._catalogue.items.numpy()
-        vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        nothing = np.zeros(len(vectors), dtype=bool)
-        left_out = Excluded(nothing, np.arange(len(codes)), codes - 1)
-        catalogue = Catalogue(vectors, np.zeros(len(vectors), dtype=np.float32))
-        best, similarities = catalogue.best(vectors[codes - 1], int(k), left_out)
-        return self._named(best), similarities
-
-    def transform(self, X: Any) -> NDArray[Any]:
-        """Return the vector of each row's user, at its time.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows like those of ``fit``.
-
-        Returns
-        -------
-        vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores.
-        """
-        check_is_fitted(self)
-        if not _has_items(self):
-            vectors: NDArray[Any] = self._fields.transform(X)
-            return vectors
-        return self._row_vectors(self._rows(X))
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return names for the columns of `transform`.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Ignored, but for a check that they are the features of ``fit``.
-
-        Returns
-        -------
-        names : ndarray of shape (n_features_out,), dtype object
-            "history0", "history1", ...
-        """
-        check_is_fitted(self)
-        _check_feature_names_in(self, input_features)
-        if not _has_items(self):
-            names: NDArray[np.object_] = self._fields.get_feature_names_out()
-            return names
-        n_dims = self._catalogue.items.shape[1]
-        return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
-
-    def attend(self, X: Any) -> NDArray[np.float32]:
-        """Return where the last block looks for each row, by lag.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows like those of ``fit``.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples, max_history), dtype float32
-            Mean over the heads; first the latest event. Rows sum to 1, and to 0 where there is no
-            event.
-        """
-        check_is_fitted(self)
-        if not _has_items(self):
-            weights: NDArray[np.float32] = self._fields.attend(X)[:, 0].astype(np.float32)
-            return weights
-        return self._attention(self._rows(X))
-
-    @available_if(_has_items)
-    def explain(self, X: Any) -> Bunch:
-        """Return the history that each row's recommendation looks at, with its weights.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows like those of ``fit``.
-
-        Returns
-        -------
-        explained : Bunch
-            ``history``, ndarray of objects of shape (n_samples, max_history): items, first that of
-            the latest event, None where there is no event or the item is unknown; ``weights`` of
-            the same shape, as `attend` returns them.
-        """
-        asked = self._rows(X)
-        queries = self._queries(asked)
-        codes = queries.by_lag(queries.item, self.max_history)
-        known = (codes > 0) & (codes <= len(self.items_))
-        items = np.full(codes.shape, None, dtype=object)
-        items[known] = self.items_[codes[known] - 1]
-        return Bunch(history=items, weights=self._attention(asked))
-
-    @available_if(_has_items)
-    def update_history(self, X: Any) -> RecommendingMixin:
-        """Add interactions to the histories, without training.
-
-        Parameters
-        ----------
-        X : DataFrame or array-like of shape (n_samples, n_features)
-            Rows like those of ``fit``. Users may be new, items are those known.
-
-        Returns
-        -------
-        self : object
-            The estimator, which looks at them from now on.
-        """
-        check_is_fitted(self)
-        user, item = (
-            self._columns(X, reset=False)[position] for position in self._roles.who_and_what
-        )
-        old, added = self._histories, Ids(user).values_.astype(object)
-        known = self.users_.astype(object)
-        ids = Ids(Column(user.name, np.concatenate([known, added])))
-        codes = ids.codes(Column(user.name, known))[old.users]
-        times = np.concatenate([old.times, self._times(self._columns(X, reset=False))])
-        items = np.concatenate([old.items, self._item_ids.codes(item)])
-        self._histories = build_histories(
-            np.concatenate([codes, ids.codes(user)]) - 1,
-            items,
-            times if self._has_times else None,
-            np.ones(len(items)),
-            len(ids),
-        )
-        self._user_ids, self.users_ = ids, ids.values_
-        self._now = max(self._now, float(times.max()))
-        return self
 
     # ---- rows to queries -----------------------------------------------------------------------
 
@@ -408,30 +232,6 @@ class RecommendingMixin(TransformerMixin):
 
     def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
         return self._hidden(self._queries(asked))
-
-    def _hidden(self, queries: Queries) -> NDArray[np.float32]:
-        """Return the vectors of histories (n_queries, embedding_dim)."""
-        net = self.net_
-        if not len(queries):
-            return np.zeros((0, net.module_.embedding.shape[1]), dtype=np.float32)
-        batches = queries.batches(net.module_.rows_at_a_time(), net.device)
-        hidden = net.forward_batches(lambda inputs: net.module_(inputs).hidden, batches)
-        return hidden.astype(np.float32)
-
-    def _attention(self, asked: Asked) -> NDArray[np.float32]:
-        net, queries = self.net_, self._queries(asked)
-        size = net.module_.rows_at_a_time()
-        width = queries.item.shape[1]
-
-        def padded(inputs: Any) -> torch.Tensor:
-            weights = net.module_.attention(inputs)
-            return torch.nn.functional.pad(weights, (0, width - weights.shape[1]))
-
-        weights = net.forward_batches(padded, queries.batches(size, net.device)).copy()
-        weights[queries.item == len(self.items_) + 1] = 0.0  # the start is no event
-        weights = queries.by_lag(weights, self.max_history)
-        total = weights.sum(axis=1, keepdims=True)
-        return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
 
     def _askers(self, X: Any, now: float) -> Asked:
         """Read users, with or without a time of their own."""
@@ -501,6 +301,6 @@ class RecommendingMixin(TransformerMixin):
         return Excluded(everywhere[1:], query, item)
 
 
-def _check_k(k: Any) -> None:
+def check_k(k: Any) -> None:
     if not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k must be a whole number of at least 1, got {k!r}.")

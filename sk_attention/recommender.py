@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
-from ._interactions import Ids, event_times, find_roles
+from ._history_reading import HistoryReadingMixin
+from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
-from ._recommending import Asked, RecommendingMixin
+from ._recommending import Asked
 from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
-from .data.columns import Column, array_columns, is_table, table_columns, take_rows
-from .data.histories import Histories, WindowBatches, Windows, build_histories, training_windows
+from .data.columns import Column
+from .data.histories import WindowBatches, Windows, training_windows
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
@@ -43,7 +44,7 @@ MAX_HELD_OUT = 5_000
 MIN_USERS_TO_HOLD_OUT = 20
 
 
-class AttentionRecommender(RecommendingMixin, BaseEstimator):
+class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     r"""Rank all items by what a user did so far, with causal self attention over the history.
 
     ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
@@ -260,22 +261,7 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
-        weight = self._weights(columns, y, sample_weight)
-        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
-        user, item = (columns[position] for position in self._roles.who_and_what)
-        self._user_ids, self._item_ids = Ids(user), Ids(item)
-        self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
-        times = self._times(columns)
-        self._has_times = self._roles.timestamp is not None
-        self._histories = build_histories(
-            self._user_ids.codes(user) - 1,
-            self._item_ids.codes(item),
-            times if self._has_times else None,
-            weight,
-            len(self.users_),
-        )
-        self._now = float(times.max())
-        self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
+        self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
         self._build()
         interrupt = self._train()
@@ -286,14 +272,7 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
     ) -> KeyboardInterrupt | None:
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: it "
-                "found no columns of users and items among "
-                f"{[column.name for column in columns][:20]}. Call them 'user' and 'item', or "
-                "'user_id' and 'item_id', or give their names, or their positions in an array, as "
-                "user= and item=."
-            )
+        check_relevance(self, y, columns)
         shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
         fields = MultiTaskAttentionRegressor("self", **shared)
         interrupt = None
@@ -309,47 +288,6 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
         self.validation_scores_ = None if scores is None else scores[:, 0]
         self.attention_weights_ = fields.attention_weights_
         return interrupt
-
-    def _columns(self, X: Any, *, reset: bool) -> list[Column]:
-        """Check X and take it apart."""
-        if is_table(X):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            columns = table_columns(X)
-            if not columns or not len(columns[0].values):
-                raise ValueError(
-                    f"Found a table of shape {tuple(X.shape)}: {type(self).__name__} needs at "
-                    "least one row and one column."
-                )
-            return columns
-        X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
-        return array_columns(X, list(getattr(self, "feature_names_in_", [])))
-
-    def _weights(
-        self, columns: Sequence[Column], y: Any, sample_weight: Any
-    ) -> NDArray[np.float64]:
-        """Return how much each row counts, from relevance and weights."""
-        rows = columns[0].values
-        weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
-        if y is not None:
-            relevance = np.asarray(y, dtype=np.float64)
-            if relevance.shape != (len(rows),) or not np.isfinite(relevance).all():
-                raise ValueError(
-                    f"y must hold one finite number per row of X, ({len(rows)},): how much the "
-                    f"interaction counts; got the shape {relevance.shape}."
-                )
-            weight = weight * np.maximum(relevance, 0.0)
-        if not (weight > 0).any():
-            raise ValueError(
-                "No row of X counts: y or sample_weight is 0 or less for each of them."
-            )
-        return weight
-
-    def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
-        position = self._roles.timestamp
-        column = None if position is None else columns[position]
-        return event_times(column, len(columns[0].values))
 
     def _build(self) -> None:
         device = resolve_device(self.device)
@@ -464,10 +402,3 @@ class AttentionRecommender(RecommendingMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _usual_gap(histories: Histories) -> float:
-    """Return the median time from one event of a user to the next, where that is positive."""
-    gaps = np.diff(histories.times)[np.diff(histories.users) == 0]
-    gaps = gaps[gaps > 0]
-    return float(np.median(gaps)) if len(gaps) else 1.0

@@ -7,7 +7,7 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_attention import AttentionRecommender
+from sk_attention import AttentionRecommender, PopularRecommender
 from tests._estimators import KINDS, over_kinds, small, variants
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
@@ -40,7 +40,7 @@ def test_small_networks_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
-@parametrize_with_checks([AttentionRecommender(max_epochs=30)])
+@parametrize_with_checks([AttentionRecommender(max_epochs=30), PopularRecommender()])
 def test_a_recommender_without_users_and_items_passes_every_check(estimator, check):
     passes(estimator, check)
 

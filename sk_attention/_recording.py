@@ -1,0 +1,136 @@
+"""What a recommender is told: who did what when, checked and sorted into histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from ._interactions import Ids, Roles, event_times
+from .data.columns import Column, array_columns, is_table, table_columns, take_rows
+from .data.histories import Histories, build_histories
+
+
+def has_items(estimator: Any) -> bool:
+    """Whether there is a catalogue: not after a fit without users and items."""
+    return "_fields" not in vars(estimator)
+
+
+class RecordingMixin:
+    """Interactions of known users with known items, and those that come later."""
+
+    users_: NDArray[Any]
+    items_: NDArray[Any]
+    _roles: Roles
+    _user_ids: Ids
+    _item_ids: Ids
+    _histories: Histories
+    _has_times: bool
+    _now: float
+    _usual_gap: float
+
+    def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
+        """Learn the ids, and sort the interactions into histories."""
+        weight = self._weights(columns, y, sample_weight)
+        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
+        user, item = (columns[position] for position in self._roles.who_and_what)
+        self._user_ids, self._item_ids = Ids(user), Ids(item)
+        self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
+        times = self._times(columns)
+        self._has_times = self._roles.timestamp is not None
+        self._histories = build_histories(
+            self._user_ids.codes(user) - 1,
+            self._item_ids.codes(item),
+            times if self._has_times else None,
+            weight,
+            len(self.users_),
+        )
+        self._now = float(times.max())
+        self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
+
+    @available_if(has_items)
+    def update_history(self, X: Any) -> RecordingMixin:
+        """Add interactions to the histories, without training.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Rows like those of ``fit``. Users may be new, items are those known.
+
+        Returns
+        -------
+        self : object
+            The estimator, which looks at them from now on.
+        """
+        check_is_fitted(self)
+        user, item = (
+            self._columns(X, reset=False)[position] for position in self._roles.who_and_what
+        )
+        old, added = self._histories, Ids(user).values_.astype(object)
+        known = self.users_.astype(object)
+        ids = Ids(Column(user.name, np.concatenate([known, added])))
+        codes = ids.codes(Column(user.name, known))[old.users]
+        times = np.concatenate([old.times, self._times(self._columns(X, reset=False))])
+        items = np.concatenate([old.items, self._item_ids.codes(item)])
+        self._histories = build_histories(
+            np.concatenate([codes, ids.codes(user)]) - 1,
+            items,
+            times if self._has_times else None,
+            np.ones(len(items)),
+            len(ids),
+        )
+        self._user_ids, self.users_ = ids, ids.values_
+        self._now = max(self._now, float(times.max()))
+        return self
+
+    def _columns(self, X: Any, *, reset: bool) -> list[Column]:
+        """Check X and take it apart."""
+        if is_table(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            columns = table_columns(X)
+            if not columns or not len(columns[0].values):
+                raise ValueError(
+                    f"Found a table of shape {tuple(X.shape)}: {type(self).__name__} needs at "
+                    "least one row and one column."
+                )
+            return columns
+        X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
+        return array_columns(X, list(getattr(self, "feature_names_in_", [])))
+
+    def _weights(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> NDArray[np.float64]:
+        """Return how much each row counts, from relevance and weights."""
+        rows = columns[0].values
+        weight = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+        if y is not None:
+            relevance = np.asarray(y, dtype=np.float64)
+            if relevance.shape != (len(rows),) or not np.isfinite(relevance).all():
+                raise ValueError(
+                    f"y must hold one finite number per row of X, ({len(rows)},): how much the "
+                    f"interaction counts; got the shape {relevance.shape}."
+                )
+            weight = weight * np.maximum(relevance, 0.0)
+        if not (weight > 0).any():
+            raise ValueError(
+                "No row of X counts: y or sample_weight is 0 or less for each of them."
+            )
+        return weight
+
+    def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
+        position = self._roles.timestamp
+        column = None if position is None else columns[position]
+        return event_times(column, len(columns[0].values))
+
+
+def _usual_gap(histories: Histories) -> float:
+    """Return the median time from one event of a user to the next, where that is positive."""
+    gaps = np.diff(histories.times)[np.diff(histories.users) == 0]
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0

@@ -1,0 +1,81 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from sk_attention import AttentionRecommender, PopularRecommender
+from sk_attention.datasets import make_interactions
+from sk_attention.metrics import ndcg_at_k, target_ranks
+from sk_attention.model_selection import LeaveLastOut
+
+X = pd.DataFrame(
+    {
+        "user": ["Ann", "Bob", "Cy", "Cy", "Di", "Di"],
+        "item": ["tea", "tea", "tea", "jam", "rum", "rum"],
+        "timestamp": [1, 2, 3, 4, 5, 6],
+    }
+)
+
+
+def test_everyone_gets_what_is_popular_and_new_to_them():
+    model = PopularRecommender().fit(X)
+    assert_array_equal(model.popularity_, [1, 2, 3])  # jam, rum, tea
+    items, scores = model.recommend(["Ann", "Cy", "Ed"], k=3)
+    assert items.tolist() == [["rum", "jam", None], ["rum", None, None], ["tea", "rum", "jam"]]
+    assert (np.diff(scores[2]) < 0).all()
+    assert model.recommend(["Cy"], k=3, filter_seen=False)[0].tolist() == [["tea", "rum", "jam"]]
+    assert model.recommend(histories=[["tea"]], k=1)[0].tolist() == [["rum"]]
+
+
+def test_recent_counts_the_latest_share_and_the_rest_breaks_ties():
+    model = PopularRecommender(recent=0.5).fit(X.sample(frac=1, random_state=0))
+    assert_array_equal(model.popularity_, [1, 2, 0])
+    assert model.recommend(["Ed"], k=3)[0].tolist() == [["rum", "jam", "tea"]]
+    latest = PopularRecommender(recent=0.01).fit(X)
+    assert latest.recommend(["Ed"], k=3)[0].tolist() == [["rum", "tea", "jam"]]
+
+
+def test_weights_and_relevance_count():
+    model = PopularRecommender().fit(X, y=[1, 1, 1, 9, 0, -1])
+    assert model.items_.tolist() == ["jam", "tea"]
+    assert_array_equal(model.popularity_, [9, 3])
+    weighted = PopularRecommender().fit(X, sample_weight=[0, 0, 0, 9, 1, 1])
+    assert_array_equal(weighted.popularity_, [9, 2])
+
+
+def test_score_is_that_of_counting_by_hand():
+    data = make_interactions(n_users=50, n_items=40, n_interactions=15, random_state=0).data
+    train, test = (data.iloc[rows] for rows in next(LeaveLastOut().split(data)))
+    model = PopularRecommender().fit(train)
+    counts = np.bincount(train["item_id"], minlength=40)
+    seen = np.zeros((50, 40), dtype=bool)
+    seen[train["user_id"], train["item_id"]] = True
+    users = test["user_id"]
+    ranks = target_ranks(np.tile(counts, (len(test), 1)), test["item_id"].to_numpy(), seen[users])
+    assert model.score(test) == pytest.approx(ndcg_at_k(*ranks))
+
+
+def test_later_interactions_fill_the_histories():
+    model = PopularRecommender().fit(X)
+    model.update_history(pd.DataFrame({"user": ["Ed"], "item": ["tea"], "timestamp": [7]}))
+    assert model.recommend(["Ed"], k=1)[0].tolist() == [["rum"]]
+
+
+def test_there_is_no_attention_to_look_at():
+    model = PopularRecommender().fit(X)
+    assert not hasattr(model, "attend")
+    assert hasattr(AttentionRecommender, "attend")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "table", "match"),
+    [
+        ({"recent": 0.0}, X, "'recent' parameter of PopularRecommender"),
+        ({"recent": 0.5}, X[["user", "item"]], "recent=0.5 counts the latest interactions, but X"),
+        ({}, X[["timestamp"]], "PopularRecommender requires y to be passed"),
+        ({}, X[["user"]], "found a column of users but none of items"),
+    ],
+)
+def test_bad_input_is_refused(parameters, table, match):
+    with pytest.raises(ValueError, match=match):
+        PopularRecommender(**parameters).fit(table)
