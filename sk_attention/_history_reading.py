@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from ._recommending import Asked, RecommendingMixin, check_k
 from ._recording import has_items
 from ._retrieval import Catalogue, Excluded
-from .data.histories import Queries
+from .data.queries import Queries
 
 
 class HistoryReadingMixin(RecommendingMixin, TransformerMixin):

@@ -16,7 +16,8 @@ from ._interactions import event_times, one_time
 from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
 from .data.columns import is_table, table_columns
-from .data.histories import Histories, Queries, build_queries, past_events
+from .data.histories import Histories
+from .data.queries import Queries, build_queries, past_events
 from .data.roles import resolve_role
 from .metrics import ndcg_at_k, target_ranks
 
@@ -125,12 +126,10 @@ class RecommendingMixin(RecordingMixin):
         asked = self._rows(X)
         hidden = self._row_vectors(asked)
         assert asked.items is not None
-        known = asked.items > 0
         scores = self._catalogue.pair_scores(hidden, np.maximum(asked.items - 1, 0))
-        for rows in query_slices(len(hidden), len(self._catalogue)) if not known.all() else ():
-            unknown = np.flatnonzero(~known[rows]) + rows.start
-            if len(unknown):
-                scores[unknown] = self._catalogue.scores(hidden[unknown]).min(axis=1)
+        unknown = np.flatnonzero(asked.items == 0)
+        for rows in query_slices(len(unknown), len(self._catalogue)):
+            scores[unknown[rows]] = self._catalogue.scores(hidden[unknown[rows]]).min(axis=1)
         return scores.astype(np.float64)
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -33,6 +33,11 @@ class RecordingMixin:
     _now: float
     _usual_gap: float
 
+    def _forget(self) -> None:
+        """Drop what only one of the two ways to fit leaves behind."""
+        for name in ("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_"):
+            self.__dict__.pop(name, None)
+
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Learn the ids, and sort the interactions into histories."""
         weight = self._weights(columns, y, sample_weight)
@@ -67,20 +72,19 @@ class RecordingMixin:
             The estimator, which looks at them from now on.
         """
         check_is_fitted(self)
-        user, item = (
-            self._columns(X, reset=False)[position] for position in self._roles.who_and_what
-        )
+        columns = self._columns(X, reset=False)
+        user, item = (columns[position] for position in self._roles.who_and_what)
         old, added = self._histories, Ids(user).values_.astype(object)
         known = self.users_.astype(object)
         ids = Ids(Column(user.name, np.concatenate([known, added])))
         codes = ids.codes(Column(user.name, known))[old.users]
-        times = np.concatenate([old.times, self._times(self._columns(X, reset=False))])
+        times = np.concatenate([old.times, self._times(columns)])
         items = np.concatenate([old.items, self._item_ids.codes(item)])
         self._histories = build_histories(
             np.concatenate([codes, ids.codes(user)]) - 1,
             items,
             times if self._has_times else None,
-            np.ones(len(items)),
+            np.concatenate([old.weight, np.ones(len(items) - len(old))]),
             len(ids),
         )
         self._user_ids, self.users_ = ids, ids.values_

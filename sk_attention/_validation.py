@@ -55,11 +55,16 @@ _SHARED = [
     *("device", "precision", "random_state", "verbose"),
 ]
 
+_ROLES = dict.fromkeys(("user", "item", "timestamp"), "no_validation")  # they have their own rules
+
+POPULAR_CONSTRAINTS: dict[str, Any] = {
+    **_ROLES,
+    "recent": [Interval(Real, 0, 1, closed="right")],
+}
+
 RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
+    **_ROLES,
     **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
-    "user": "no_validation",  # the roles have rules of their own
-    "item": "no_validation",
-    "timestamp": "no_validation",
     "embedding_dim": [Interval(Integral, 1, None, closed="left")],
     "max_history": [Interval(Integral, 1, None, closed="left")],
     "batch_size": PARAMETER_CONSTRAINTS["batch_size"],

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyRegressor
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -20,9 +18,9 @@ from sklearn.utils.validation import (
 from ._interactions import check_relevance, find_roles
 from ._recommending import RecommendingMixin
 from ._retrieval import Catalogue
-from ._validation import all_or_nothing
+from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
 from .data.columns import Column
-from .data.histories import Queries
+from .data.queries import Queries
 
 
 class PopularRecommender(RecommendingMixin, BaseEstimator):
@@ -40,8 +38,8 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     item : "auto", str or int, default="auto"
         Name or position of the column of items. "auto" takes the column called "item" or "item_id".
     timestamp : "auto", str, int or None, default="auto"
-        Name or position of the column of times, numbers or datetimes. Where there is none, or for
-        None, the order of the rows is the order in time.
+        Name or position of the column of times, numbers or datetimes; needed for ``recent`` below
+        1.0.
     recent : float, default=1.0
         Share of the interactions to count, the latest ones; 1.0 counts all, 0.1 what was popular
         lately. Items without one among them follow in the order of all.
@@ -75,12 +73,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     [['jam', None], ['tea', 'jam']]
     """
 
-    _parameter_constraints: dict[str, Any] = {  # noqa: RUF012
-        "user": "no_validation",  # the roles have rules of their own
-        "item": "no_validation",
-        "timestamp": "no_validation",
-        "recent": [Interval(Real, 0, 1, closed="right")],
-    }
+    _parameter_constraints: dict[str, Any] = POPULAR_CONSTRAINTS
     max_history = 1
 
     def __init__(
@@ -121,9 +114,9 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         """
         with all_or_nothing(self):
             self._validate_params()
+            self._forget()
             columns = self._columns(X, reset=True)
             self._roles = find_roles(self, columns)
-            self.__dict__.pop("_fields", None)
             if self._roles.user is None:
                 return self._fit_fields(X, y, sample_weight, columns)
             if self.recent < 1 and self._roles.timestamp is None:

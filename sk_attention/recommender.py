@@ -252,11 +252,6 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             raise interrupt
         return self
 
-    def _forget(self) -> None:
-        """Drop what only one of the two ways to fit leaves behind."""
-        for name in ("_fields", "_catalogue", "items_", "users_"):
-            self.__dict__.pop(name, None)
-
     def _fit_histories(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,9 +42,9 @@ def interactions(name: str) -> pd.DataFrame:
     return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=["user_id", "item_id"], header=None)
 
 
-def models(name: str, seed: int) -> dict[str, object]:
+def models(name: str, seed: int) -> dict[str, Any]:
     """Return the models to compare, all at their defaults."""
-    chosen: dict[str, object] = {"sk_attention": AttentionRecommender(random_state=seed)}
+    chosen: dict[str, Any] = {"sk_attention": AttentionRecommender(random_state=seed)}
     chosen["popular"] = PopularRecommender()
     if name not in FILES:
         chosen["popular, last 10 %"] = PopularRecommender(recent=0.1)
@@ -66,9 +67,9 @@ def main() -> None:
         train, test = (X.iloc[rows] for rows in next(iter(split.split(X))))
         for model_name, model in models(name, chosen.seed).items():
             start = time.process_time()
-            model.fit(train)  # type: ignore[attr-defined]
+            model.fit(train)
             seconds = time.process_time() - start
-            ranks = model.target_ranks(test, filter_seen=not REPEATS[name])  # type: ignore[attr-defined]
+            ranks = model.target_ranks(test, filter_seen=not REPEATS[name])
             ndcg = ndcg_at_k(*ranks, average=None)
             low, high = bootstrap_interval(ndcg, groups=test["user_id"], random_state=0)
             records.append(

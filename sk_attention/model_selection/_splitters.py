@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ class _InteractionSplitter(BaseCrossValidator):
     """What the splitters share: parameters checked at `split`, columns found by their role."""
 
     n_splits: int
-    _parameter_constraints: dict[str, Any]
+    _parameter_constraints: ClassVar[dict[str, Any]]
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[Rows, Rows]]:
         """Yield the rows to train on and the rows to test on, one pair per split.
@@ -144,7 +144,7 @@ class LeaveLastOut(_InteractionSplitter):
     [0 2 3] [1 4]
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_splits": [AT_LEAST_ONE],
         "n": [AT_LEAST_ONE],
         "user": "no_validation",  # the roles have rules of their own
@@ -226,7 +226,7 @@ class GlobalTemporalSplit(_InteractionSplitter):
     [0 2 3 4] [1 5]
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_splits": [AT_LEAST_ONE],
         "test_size": [Interval(Real, 0, 1, closed="neither")],
         "targets": [StrOptions({"all", "first"})],
@@ -316,7 +316,7 @@ class UserGroupKFold(_InteractionSplitter):
     [1 3] [0 2]
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_splits": [Interval(Integral, 2, None, closed="left")],
         "user": "no_validation",  # the roles have rules of their own
         "shuffle": ["boolean"],

@@ -54,7 +54,7 @@ def resolve_precision(precision: str, device: torch.device, tiny: bool) -> Preci
     Parameters
     ----------
     precision : {"auto", "float32", "float64", "bf16"}
-        "auto": float64 for a tiny fit, so that a weight of 2 and a row given twice agree; else
+        "auto": float64 for a tiny fit, so that a row alone and in a batch agree; else
         float32, with bf16 matrix products in training where the device is fast at them.
     device : torch.device
         Where the network trains.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, log2
 
-# Below this many rows equal rows are merged and numbers have double precision, so that a weight of
-# 2 equals a row given twice.
+# Below this many rows equal rows are merged, so that a weight of 2 equals a row given twice, and
+# numbers have double precision, so that a row alone equals the same row in a batch.
 TINY_ROWS = 500
 
 # Fewer rows than this are too few to hold some out. Nothing then stops a fit: it takes MIN_STEPS,

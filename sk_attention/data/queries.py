@@ -1,0 +1,209 @@
+"""What a recommender may know of a user's past when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .batches import Batch
+from .histories import Histories
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What is known when a recommendation is asked for: token codes, times, and how many of them.
+
+    Attributes
+    ----------
+    item : ndarray of shape (n_queries, length), dtype int64
+        Tokens from the earliest on; whatever stands behind the last one is padding.
+    time : ndarray of shape (n_queries, length), dtype float64
+        When they were.
+    at : ndarray of shape (n_queries,), dtype float64
+        When the recommendation is asked for.
+    n_tokens : ndarray of shape (n_queries,), dtype int64
+        Tokens of each query, at least one.
+    """
+
+    item: NDArray[np.int64]
+    time: NDArray[np.float64]
+    at: NDArray[np.float64]
+    n_tokens: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def by_lag(self, values: NDArray[Any], max_history: int) -> NDArray[Any]:
+        """Turn what goes with the tokens the other way round: the latest first.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_queries, length)
+            One value per token.
+        max_history : int
+            Lags wanted.
+
+        Returns
+        -------
+        values : ndarray of shape (n_queries, max_history)
+            0 where there is no token.
+        """
+        place = self.n_tokens[:, None] - 1 - np.arange(max_history)
+        there = place >= 0
+        taken = np.take_along_axis(values, np.where(there, place, 0), axis=1)
+        out: NDArray[Any] = np.where(there, taken, 0)
+        return out
+
+    def batches(self, size: int, device: Any) -> Iterator[Batch]:
+        """Yield the queries in batches, as `Windows.take` would: the last token is the target.
+
+        Parameters
+        ----------
+        size : int
+            Queries in a batch.
+        device : torch.device or str
+            Where to.
+
+        Yields
+        ------
+        inputs : dict of Tensor
+            What the network reads.
+        target : Tensor of shape (n, 0)
+            Nothing.
+        """
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size)
+            n_tokens = self.n_tokens[rows]
+            length = int(n_tokens.max())
+            item, time = self.item[rows, :length], self.time[rows, :length]
+            asked = np.concatenate([time[:, 1:], self.at[rows, None]], axis=1)
+            asked[np.arange(len(item)), n_tokens - 1] = self.at[rows]
+            arrays = {
+                "item": item,
+                "time": time,
+                "asked": asked,
+                "position": np.arange(len(item)) * length + n_tokens - 1,
+            }
+            inputs = {
+                name: torch.as_tensor(np.ascontiguousarray(array), device=device)
+                for name, array in arrays.items()
+            }
+            yield inputs, torch.empty(len(item), 0)
+
+
+def past_events(
+    histories: Histories, users: NDArray[np.int64], at: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which events of a user come before a time.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    users : ndarray of shape (n_queries,)
+        User codes; -1 is a user without events.
+    at : ndarray of shape (n_queries,)
+        Events at or before that time count.
+
+    Returns
+    -------
+    first, last : ndarray of shape (n_queries,), dtype int64
+        Positions of the first event and of the one after the last.
+    """
+    known = users >= 0
+    user = np.where(known, users, 0)
+    first, last = histories.starts[user], histories.starts[user + 1]
+    first, last = np.where(known, first, 0), np.where(known, last, 0)
+    low, high = first.copy(), last.copy()
+    while (low < high).any():  # all users' binary searches at once
+        middle = (low + high) // 2
+        open_ = low < high
+        before = np.zeros(len(users), dtype=bool)
+        before[open_] = histories.times[middle[open_]] <= at[open_]
+        low = np.where(open_ & before, middle + 1, low)
+        high = np.where(open_ & ~before, middle, high)
+    return first, low
+
+
+def build_queries(
+    histories: Histories,
+    users: NDArray[np.int64],
+    at: NDArray[np.float64],
+    own: NDArray[np.int64] | None,
+    max_history: int,
+    start: int,
+) -> Queries:
+    """Collect what a user did until a time, the latest events only.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    users : ndarray of shape (n_queries,)
+        User codes, -1 for one without events.
+    at : ndarray of shape (n_queries,)
+        When the recommendation is asked for: events after it are left out.
+    own : ndarray of shape (n_queries,) or None
+        Item of the row that asks: an event of the same user, item and time is that row itself, and
+        left out.
+    max_history : int
+        Tokens at the most.
+    start : int
+        Code of the token that stands before a user's first event.
+
+    Returns
+    -------
+    queries : Queries
+        One per user given.
+    """
+    first, last = past_events(histories, users, at)
+    n_past = int((last - first).max(initial=0))
+    n_own = 0 if own is None else _most_equal(histories, users, at, own)
+    span = min(n_past, max_history + n_own) + 1  # one more for the start
+    index = last[:, None] - np.arange(span, 0, -1)
+    keep = index >= first[:, None]
+    event = np.where(keep, index, 0)
+    item = histories.items[event] if len(histories) else np.zeros_like(event)
+    time = histories.times[event] if len(histories) else np.zeros(event.shape)
+    if own is not None:
+        keep &= ~((item == own[:, None]) & (time == at[:, None]))
+    n_kept = keep.sum(axis=1)
+    whole = n_kept < max_history
+    keep &= n_kept[:, None] - keep.cumsum(axis=1) < max_history
+    n_tokens = keep.sum(axis=1) + whole
+    # the start token takes the place before the first event that is kept
+    order = np.argsort(keep, axis=1, kind="stable")
+    item = np.take_along_axis(item, order, axis=1)
+    time = np.take_along_axis(time, order, axis=1)
+    place = np.maximum(span - n_tokens, 0)
+    rows = np.flatnonzero(whole)
+    item[rows, place[rows]] = start
+    time[rows, place[rows]] = np.where(
+        n_kept[rows] > 0, time[rows, np.minimum(place[rows] + 1, span - 1)], at[rows]
+    )
+    columns = np.minimum(place[:, None] + np.arange(span), span - 1)
+    return Queries(
+        np.take_along_axis(item, columns, axis=1),
+        np.take_along_axis(time, columns, axis=1),
+        at,
+        n_tokens,
+    )
+
+
+def _most_equal(
+    histories: Histories,
+    users: NDArray[np.int64],
+    at: NDArray[np.float64],
+    own: NDArray[np.int64],
+) -> int:
+    """Return how many events of one user, item and time the rows that ask have at the most."""
+    _, first = past_events(histories, users, np.nextafter(at, -np.inf))
+    _, last = past_events(histories, users, at)
+    index = first[:, None] + np.arange((last - first).max(initial=0))
+    equal = histories.items[np.minimum(index, len(histories) - 1)] == own[:, None]
+    return int((equal & (index < last[:, None])).sum(axis=1).max(initial=0))
