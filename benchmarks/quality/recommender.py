@@ -1,7 +1,8 @@
-"""How good are recommendations beside what is popular, on four sets of real interactions?
+"""How good are recommendations beside what is popular, on real and on planted interactions?
 
 - retail: purchases of 800 customers that come with the package; people buy the same again.
 - movielens: ml-latest-small; a rating of any height is an interaction.
+- planted: `make_interactions`, 500 users, each one's last; beside it the true probabilities.
 - video, wikipedia: the files of SASRec, without times; the rows are in order.
 
 `--protocol temporal` trains on the first 90 % by time and asks for each user's first interaction
@@ -23,12 +24,12 @@ import pandas as pd
 
 from benchmarks._common import Record, parser, report, set_threads
 from sk_attention import AttentionRecommender, PopularRecommender
-from sk_attention.datasets import fetch_movielens, load_online_retail
-from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k
+from sk_attention.datasets import fetch_movielens, load_online_retail, make_interactions
+from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k, target_ranks
 from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
 
 ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")) / "recsys"
-REPEATS = {"retail": True, "movielens": False, "video": False, "wikipedia": True}
+REPEATS = {"retail": True, "planted": False, "movielens": False, "video": False, "wikipedia": True}
 FILES = {"video": "sasrec_amazon_video/Video.txt", "wikipedia": "sasrec_wikipedia/wikipedia.txt"}
 
 
@@ -36,6 +37,8 @@ def interactions(name: str) -> pd.DataFrame:
     """Return user_id, item_id and, where it is known, timestamp."""
     if name == "retail":
         return load_online_retail().data[["user_id", "item_id", "timestamp"]]
+    if name == "planted":
+        return make_interactions(random_state=0).data[["user_id", "item_id", "timestamp"]]
     if name == "movielens":
         data = fetch_movielens(ROOT / "ml-latest-small").data
         return data[["user_id", "item_id", "timestamp"]]
@@ -46,9 +49,22 @@ def models(name: str, seed: int) -> dict[str, Any]:
     """Return the models to compare, all at their defaults."""
     chosen: dict[str, Any] = {"sk_attention": AttentionRecommender(random_state=seed)}
     chosen["popular"] = PopularRecommender()
-    if name not in FILES:
+    if name == "planted":
+        chosen["true probabilities"] = TruePlanted()
+    elif name not in FILES:
         chosen["popular, last 10 %"] = PopularRecommender(recent=0.1)
     return chosen
+
+
+class TruePlanted:
+    """Ranks by the probabilities that `make_interactions` drew from."""
+
+    def fit(self, X: pd.DataFrame) -> None:
+        self.planted = make_interactions(random_state=0)
+
+    def target_ranks(self, X: pd.DataFrame, *, filter_seen: bool) -> Any:
+        """Rank without more ado: what a user has had has probability 0."""
+        return target_ranks(self.planted.probabilities(X.index), X["item_id"].to_numpy())
 
 
 def main() -> None:
@@ -62,7 +78,7 @@ def main() -> None:
     records: list[Record] = []
     for name in chosen.sets:
         X = interactions(name)
-        temporal = chosen.protocol == "temporal" and name not in FILES
+        temporal = chosen.protocol == "temporal" and name not in {*FILES, "planted"}
         split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()
         train, test = (X.iloc[rows] for rows in next(iter(split.split(X))))
         for model_name, model in models(name, chosen.seed).items():
