@@ -114,6 +114,41 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
         If X is empty, not two-dimensional, an array of text alone, or differs from what the
         estimator was fitted on.
     """
+    columns = read_columns(estimator, X, reset=reset)
+    dtype, chosen = getattr(columns[0].values, "dtype", None), estimator.categorical_features
+    text = isinstance(dtype, np.dtype) and dtype.kind in "SUT"
+    if text and (chosen is None or isinstance(chosen, str)):
+        raise ValueError(
+            f"X is an array that holds text, of dtype {dtype}: name the columns of text in "
+            "categorical_features, or pass a data frame."
+        )
+    return columns
+
+
+def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
+    """Take X apart, whatever its columns hold.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Whose features these are.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        Features.
+    reset : bool
+        Whether the estimator learns names and number of the features, or compares them.
+
+    Returns
+    -------
+    columns : list of Column
+        One per feature.
+
+    Raises
+    ------
+    TypeError
+        If X is a lazy data frame.
+    ValueError
+        If X is empty, not two-dimensional, or differs from what the estimator was fitted on.
+    """
     if is_table(X):
         validate_data(estimator, X, skip_check_array=True, reset=reset)
         columns = table_columns(X)
@@ -124,12 +159,6 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
             )
         return columns
     X = validate_data(estimator, _as_array(X), dtype=None, ensure_all_finite=False, reset=reset)
-    chosen = estimator.categorical_features
-    if X.dtype.kind in "SUT" and (chosen is None or isinstance(chosen, str)):
-        raise ValueError(
-            f"X is an array that holds text, of dtype {X.dtype}: name the columns of text in "
-            "categorical_features, or pass a data frame."
-        )
     return array_columns(X, list(getattr(estimator, "feature_names_in_", [])))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._inputs import read_columns
 from ._interactions import event_times, one_time
 from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
@@ -120,7 +121,7 @@ class RecommendingMixin(RecordingMixin):
         """
         check_is_fitted(self)
         if not has_items(self):
-            self._columns(X, reset=False)
+            read_columns(self, X, reset=False)
             foretold: NDArray[np.float64] = self._fields.predict(X)
             return foretold
         asked = self._rows(X)
@@ -198,7 +199,7 @@ class RecommendingMixin(RecordingMixin):
         """
         check_is_fitted(self)
         if not has_items(self):
-            self._columns(X, reset=False)
+            read_columns(self, X, reset=False)
             return float(self._fields.score(X, y, sample_weight))
         n_above, n_tied = self.target_ranks(X)
         k = min(10, len(self.items_))
@@ -220,7 +221,7 @@ class RecommendingMixin(RecordingMixin):
 
     def _rows(self, X: Any) -> Asked:
         check_is_fitted(self)
-        columns = self._columns(X, reset=False)
+        columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
         users = self._user_ids.codes(user) - 1
         return Asked(users, self._item_ids.codes(item), self._times(columns))

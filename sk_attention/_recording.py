@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
-from .data.columns import Column, array_columns, is_table, table_columns, take_rows
+from .data.columns import Column, take_rows
 from .data.histories import Histories, build_histories
 
 
@@ -72,7 +73,7 @@ class RecordingMixin:
             The estimator, which looks at them from now on.
         """
         check_is_fitted(self)
-        columns = self._columns(X, reset=False)
+        columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
         old, added = self._histories, Ids(user).values_.astype(object)
         known = self.users_.astype(object)
@@ -90,20 +91,6 @@ class RecordingMixin:
         self._user_ids, self.users_ = ids, ids.values_
         self._now = max(self._now, float(times.max()))
         return self
-
-    def _columns(self, X: Any, *, reset: bool) -> list[Column]:
-        """Check X and take it apart."""
-        if is_table(X):
-            validate_data(self, X, skip_check_array=True, reset=reset)
-            columns = table_columns(X)
-            if not columns or not len(columns[0].values):
-                raise ValueError(
-                    f"Found a table of shape {tuple(X.shape)}: {type(self).__name__} needs at "
-                    "least one row and one column."
-                )
-            return columns
-        X = validate_data(self, X, dtype=None, ensure_all_finite=False, reset=reset)
-        return array_columns(X, list(getattr(self, "feature_names_in_", [])))
 
     def _weights(
         self, columns: Sequence[Column], y: Any, sample_weight: Any

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._recommending import RecommendingMixin
 from ._retrieval import Catalogue
@@ -115,7 +116,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         with all_or_nothing(self):
             self._validate_params()
             self._forget()
-            columns = self._columns(X, reset=True)
+            columns = read_columns(self, X, reset=True)
             self._roles = find_roles(self, columns)
             if self._roles.user is None:
                 return self._fit_fields(X, y, sample_weight, columns)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
 
 from ._history_reading import HistoryReadingMixin
+from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
 from ._recommending import Asked
@@ -242,7 +243,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         with all_or_nothing(self):
             self._validate_params()
             self._forget()
-            columns = self._columns(X, reset=True)
+            columns = read_columns(self, X, reset=True)
             self._roles = find_roles(self, columns)
             if self._roles.user is None:
                 interrupt = self._fit_fields(X, y, sample_weight, columns)
