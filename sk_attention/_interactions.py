@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .data.categories import CategoryEncoder
 from .data.columns import Column
-from .data.roles import ROLES, resolve_role, times
+from .data.roles import ROLES, id_codes, resolve_role, times
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,35 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
             f"{twice[0]!r} for two of them."
         )
     return roles
+
+
+def questions(
+    columns: Sequence[Column], roles: Roles
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Group the rows that ask for the same recommendation: those of one user and one time.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns of X.
+    roles : Roles
+        Which are which; without times all rows of a user are one question.
+
+    Returns
+    -------
+    query : ndarray of shape (n_rows,), dtype intp
+        Number of the question of each row, from 0.
+    distinct : ndarray of shape (n_rows,), dtype bool
+        False for a row whose question has asked for the same item before.
+    """
+    user, item = (id_codes(columns[position]) for position in roles.who_and_what)
+    if roles.timestamp is not None:
+        moments, moment = np.unique(times(columns[roles.timestamp]), return_inverse=True)
+        user = user * len(moments) + moment
+    query = np.unique(user, return_inverse=True)[1]
+    distinct = np.zeros(len(query), dtype=bool)
+    distinct[np.unique(query * (item.max(initial=0) + 1) + item, return_index=True)[1]] = True
+    return query, distinct
 
 
 def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:

@@ -13,12 +13,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ._inputs import read_columns
-from ._interactions import event_times, one_time
+from ._interactions import event_times, one_time, questions
 from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
+from ._warnings import warn_of_leak
 from .data.columns import is_table, table_columns
 from .data.histories import Histories
-from .data.queries import Queries, build_queries, past_events
+from .data.queries import (
+    Queries,
+    build_queries,
+    count_own,
+    have_later_events,
+    past_events,
+)
 from .data.roles import resolve_role
 from .metrics import ndcg_at_k, target_ranks
 
@@ -150,7 +157,7 @@ class RecommendingMixin(RecordingMixin):
 
     @available_if(has_items)
     def target_ranks(
-        self, X: Any, *, filter_seen: bool = True
+        self, X: Any, *, filter_seen: bool = True, queries: Any = None
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Count the items that score higher than each row's item, and those that tie with it.
 
@@ -159,29 +166,49 @@ class RecommendingMixin(RecordingMixin):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of ``fit``; each is an interaction to be foretold.
         filter_seen : bool, default=True
-            Whether to rank only what is new to the user, and the row's own item.
+            Whether to rank only what is new to the user, and what is to be foretold.
+        queries : array-like of shape (n_samples,), default=None
+            Which rows ask together, by any label: rows of one user and time. Their items are ranked
+            in one list, and none of these rows is seen, should it be one of ``fit``. None asks row
+            by row.
 
         Returns
         -------
         n_above, n_tied : ndarray of shape (n_samples,), dtype intp
             As `sk_attention.metrics.target_ranks` counts them; an unknown item ranks last.
+
+        Raises
+        ------
+        ValueError
+            If rows that ask together are of several users or times.
+
+        Warns
+        -----
+        LeakageWarning
+            If a row that was not in ``fit`` is older than what its user did there.
         """
-        asked = self._rows(X)
+        rows = self._rows(X)
+        query, asked = self._together(rows, queries)
+        assert rows.items is not None
+        left_out = self._excluded(
+            self._histories, asked.users, asked.at, None, None, filter_seen
+        ).but_for(query[rows.items > 0], rows.items[rows.items > 0] - 1)
         hidden = self._row_vectors(asked)
-        assert asked.items is not None
-        left_out = self._excluded(self._histories, asked.users, asked.at, None, None, filter_seen)
-        above, tied = np.zeros((2, len(hidden)), dtype=np.intp)
-        for rows in query_slices(len(hidden), len(self._catalogue)):
-            scores = self._catalogue.scores(hidden[rows])
-            above[rows], tied[rows] = target_ranks(
-                scores, asked.items[rows] - 1, left_out.mask(rows)
-            )
+        above, tied = np.zeros((2, len(query)), dtype=np.intp)
+        order = np.argsort(query, kind="stable")
+        for part in query_slices(len(query), len(self._catalogue)):
+            chosen = order[part]
+            span = slice(query[chosen[0]], query[chosen[-1]] + 1)
+            own = query[chosen] - span.start
+            scores, mask = self._catalogue.scores(hidden[span])[own], left_out.mask(span)[own]
+            above[chosen], tied[chosen] = target_ranks(scores, rows.items[chosen] - 1, mask)
         return above, tied
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return NDCG@10: how near the top of all items new to the user each row's item is.
+        """Return NDCG@10: how near the top of all items new to the user those of the rows are.
 
-        Without users and items it is R^2 of the relevance.
+        The rows of one user and time are one question, and its items are to lead one list; the
+        score is the mean over the questions. Without users and items it is R^2 of the relevance.
 
         Parameters
         ----------
@@ -196,14 +223,28 @@ class RecommendingMixin(RecordingMixin):
         -------
         ndcg : float
             From 0 to 1; items that nobody met in ``fit`` are misses.
+
+        Warns
+        -----
+        LeakageWarning
+            If a row that was not in ``fit`` is older than what its user did there.
         """
         check_is_fitted(self)
         if not has_items(self):
             read_columns(self, X, reset=False)
             return float(self._fields.score(X, y, sample_weight))
-        n_above, n_tied = self.target_ranks(X)
-        k = min(10, len(self.items_))
-        return float(ndcg_at_k(n_above, n_tied, k=k, sample_weight=sample_weight))
+        query, distinct = questions(read_columns(self, X, reset=False), self._roles)
+        n_above, n_tied = self.target_ranks(X, queries=query)
+        weight = None if sample_weight is None else np.asarray(sample_weight)[distinct]
+        return float(
+            ndcg_at_k(
+                n_above[distinct],
+                n_tied[distinct],
+                k=min(10, len(self.items_)),
+                queries=query[distinct],
+                sample_weight=weight,
+            )
+        )
 
     # ---- rows to queries -----------------------------------------------------------------------
 
@@ -225,6 +266,34 @@ class RecommendingMixin(RecordingMixin):
         user, item = (columns[position] for position in self._roles.who_and_what)
         users = self._user_ids.codes(user) - 1
         return Asked(users, self._item_ids.codes(item), self._times(columns))
+
+    def _together(self, rows: Asked, queries: Any) -> tuple[NDArray[np.intp], Asked]:
+        """Return the number of each row's question, and the questions: none sees its own rows."""
+        assert rows.items is not None
+        n_own = np.zeros(len(rows.users), dtype=np.int64)
+        if self._has_times:
+            n_own = count_own(self._histories, rows.users, rows.at, rows.items)
+            if (have_later_events(self._histories, rows.users, rows.at) & (n_own == 0)).any():
+                warn_of_leak(self)
+        if queries is None:
+            return np.arange(len(rows.users)), rows
+        _, first, query, n_rows = np.unique(
+            np.asarray(queries), return_index=True, return_inverse=True, return_counts=True
+        )
+        users, items, at = rows.users[first], rows.items[first], rows.at[first]
+        if (
+            len(query) != len(rows.users)
+            or (users[query] != rows.users).any()
+            or (at[query] != rows.at).any()
+        ):
+            raise ValueError(
+                "queries must hold one label per row of X, the same only for rows of one user and "
+                "time."
+            )
+        known = np.bincount(query, n_own) > 0
+        # nothing of that moment is seen where several rows of it are to be foretold
+        at = np.where(known & (n_rows > 1), np.nextafter(at, -np.inf), at)
+        return query, Asked(users, items, at)
 
     def _queries(self, asked: Asked) -> Queries:
         own = asked.items if self._has_times else None

@@ -58,6 +58,14 @@ class RecordingMixin:
         self._now = float(times.max())
         self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
 
+    @property
+    def item_reach_(self) -> NDArray[np.float64]:
+        """Share of the users who met each item (n_items,), in the order of ``items_``."""
+        histories = self._histories
+        pair = np.unique(histories.users * (len(self.items_) + 1) + histories.items)
+        reach = np.bincount(pair % (len(self.items_) + 1), minlength=len(self.items_) + 1)[1:]
+        return reach / histories.n_users
+
     @available_if(has_items)
     def update_history(self, X: Any) -> RecordingMixin:
         """Add interactions to the histories, without training.

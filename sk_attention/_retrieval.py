@@ -101,6 +101,12 @@ class Excluded:
     ) -> None:
         self.everywhere, self.query, self.item = everywhere, query, item
 
+    def but_for(self, query: NDArray[np.int64], item: NDArray[np.int64]) -> Excluded:
+        """Return the same without some pairs of a query and an item, whatever is in them."""
+        n_items = len(self.everywhere)
+        kept = ~np.isin(self.query * n_items + self.item, query * n_items + item)
+        return Excluded(self.everywhere, self.query[kept], self.item[kept])
+
     def mask(self, rows: slice) -> NDArray[np.bool_]:
         """Return True for what is left out (n_queries, n_items) of a slice of the queries."""
         out = np.tile(self.everywhere, (rows.stop - rows.start, 1))

@@ -49,6 +49,8 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     ----------
     items_ : ndarray of shape (n_items,)
         The items known, sorted.
+    item_reach_ : ndarray of shape (n_items,), dtype float64
+        Share of the users who met each item.
     users_ : ndarray of shape (n_users,)
         The users known, sorted.
     popularity_ : ndarray of shape (n_items,), dtype float64

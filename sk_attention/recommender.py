@@ -121,6 +121,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         the users of ``fit``; sums to 1. Without users and items, where the features are read.
     items_ : ndarray of shape (n_items,)
         The items known, sorted.
+    item_reach_ : ndarray of shape (n_items,), dtype float64
+        Share of the users who met each item.
     users_ : ndarray of shape (n_users,)
         The users known, sorted.
     n_iter_ : int

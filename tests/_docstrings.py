@@ -21,6 +21,8 @@ def documented_parameters(documented: Any) -> dict[str, str | None]:
 
 
 def signature_parameters(documented: Any) -> dict[str, inspect.Parameter]:
+    if inspect.isclass(documented) and issubclass(documented, Warning):
+        return {}  # built-in classes have no signature
     parameters = dict(inspect.signature(documented).parameters)
     parameters.pop("self", None)
     parameters.pop("cls", None)

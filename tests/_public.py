@@ -32,7 +32,8 @@ def public_methods(cls: type) -> Iterator[str]:
             member = member.fget
         elif not inspect.isdatadescriptor(member):
             member = getattr(cls, name)
-        if callable(member) and member.__module__.partition(".")[0] == package:
+        module = getattr(member, "__module__", None) or ""  # built-in methods have none
+        if callable(member) and module.partition(".")[0] == package:
             yield name
 
 

@@ -163,7 +163,7 @@ def build_queries(
     """
     first, last = past_events(histories, users, at)
     n_past = int((last - first).max(initial=0))
-    n_own = 0 if own is None else _most_equal(histories, users, at, own)
+    n_own = 0 if own is None else int(count_own(histories, users, at, own).max(initial=0))
     span = min(n_past, max_history + n_own) + 1  # one more for the start
     index = last[:, None] - np.arange(span, 0, -1)
     keep = index >= first[:, None]
@@ -195,15 +195,59 @@ def build_queries(
     )
 
 
-def _most_equal(
+def count_own(
     histories: Histories,
     users: NDArray[np.int64],
     at: NDArray[np.float64],
     own: NDArray[np.int64],
-) -> int:
-    """Return how many events of one user, item and time the rows that ask have at the most."""
+) -> NDArray[np.int64]:
+    """Count the events that are the rows that ask: of the same user, item and time.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    users : ndarray of shape (n_queries,)
+        User codes; -1 is a user without events.
+    at : ndarray of shape (n_queries,)
+        Times of the rows.
+    own : ndarray of shape (n_queries,)
+        Items of the rows.
+
+    Returns
+    -------
+    n_own : ndarray of shape (n_queries,), dtype int64
+        0 for a row that is not among the events.
+    """
     _, first = past_events(histories, users, np.nextafter(at, -np.inf))
     _, last = past_events(histories, users, at)
     index = first[:, None] + np.arange((last - first).max(initial=0))
     equal = histories.items[np.minimum(index, len(histories) - 1)] == own[:, None]
-    return int((equal & (index < last[:, None])).sum(axis=1).max(initial=0))
+    n_own: NDArray[np.int64] = (equal & (index < last[:, None])).sum(axis=1)
+    return n_own
+
+
+def have_later_events(
+    histories: Histories, users: NDArray[np.int64], at: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return which users have events after a time.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    users : ndarray of shape (n_queries,)
+        User codes; -1 is a user without events.
+    at : ndarray of shape (n_queries,)
+        Times.
+
+    Returns
+    -------
+    later : ndarray of shape (n_queries,), dtype bool
+        Whether the user's last event comes after that time.
+    """
+    user = np.maximum(users, 0)
+    first, last = histories.starts[user], histories.starts[user + 1]
+    there = (users >= 0) & (last > first)
+    later: NDArray[np.bool_] = there & (histories.times[np.where(there, last - 1, 0)] > at)
+    return later

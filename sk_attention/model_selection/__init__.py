@@ -1,5 +1,6 @@
-"""Splitters and scorers for recommenders."""
+"""Splitters, scorers and evaluation of recommenders."""
 
+from sk_attention._warnings import LeakageWarning
 from sk_attention.model_selection._scoring import make_ranking_scorer
 from sk_attention.model_selection._splitters import (
     GlobalTemporalSplit,
@@ -7,4 +8,10 @@ from sk_attention.model_selection._splitters import (
     UserGroupKFold,
 )
 
-__all__ = ["GlobalTemporalSplit", "LeaveLastOut", "UserGroupKFold", "make_ranking_scorer"]
+__all__ = [
+    "GlobalTemporalSplit",
+    "LeakageWarning",
+    "LeaveLastOut",
+    "UserGroupKFold",
+    "make_ranking_scorer",
+]
