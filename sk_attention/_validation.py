@@ -59,7 +59,7 @@ _ROLES = dict.fromkeys(("user", "item", "timestamp"), "no_validation")  # they h
 
 POPULAR_CONSTRAINTS: dict[str, Any] = {
     **_ROLES,
-    "recent": [Interval(Real, 0, 1, closed="right")],
+    "half_life": [Interval(Real, 0, None, closed="neither"), None],
 }
 
 RECOMMENDER_CONSTRAINTS: dict[str, Any] = {

@@ -21,6 +21,7 @@ from ._recommending import RecommendingMixin
 from ._retrieval import Catalogue
 from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
 from .data.columns import Column
+from .data.histories import item_weights
 from .data.queries import Queries
 
 
@@ -39,11 +40,11 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     item : "auto", str or int, default="auto"
         Name or position of the column of items. "auto" takes the column called "item" or "item_id".
     timestamp : "auto", str, int or None, default="auto"
-        Name or position of the column of times, numbers or datetimes; needed for ``recent`` below
-        1.0.
-    recent : float, default=1.0
-        Share of the interactions to count, the latest ones; 1.0 counts all, 0.1 what was popular
-        lately. Items without one among them follow in the order of all.
+        Name or position of the column of times, numbers or datetimes; needed for ``half_life``.
+    half_life : float or None, default=None
+        Share of the interactions over which the weight of one halves: for 0.1 it counts half as
+        much as one that came a tenth of all interactions later, and what is popular lately comes
+        first. None counts all alike.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     users_ : ndarray of shape (n_users,)
         The users known, sorted.
     popularity_ : ndarray of shape (n_items,), dtype float64
-        Weight of the interactions counted, by item.
+        Weight of each item's interactions, less the older they are: their scores.
     n_features_in_ : int
         Number of columns in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -85,12 +86,12 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         user: Any = "auto",
         item: Any = "auto",
         timestamp: Any = "auto",
-        recent: float = 1.0,
+        half_life: float | None = None,
     ) -> None:
         self.user = user
         self.item = item
         self.timestamp = timestamp
-        self.recent = recent
+        self.half_life = half_life
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> PopularRecommender:
         """Count interactions.
@@ -122,17 +123,14 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
             self._roles = find_roles(self, columns)
             if self._roles.user is None:
                 return self._fit_fields(X, y, sample_weight, columns)
-            if self.recent < 1 and self._roles.timestamp is None:
+            if self.half_life is not None and self._roles.timestamp is None:
                 raise ValueError(
-                    f"recent={self.recent} counts the latest interactions, but X has no column of "
-                    "times: call it 'timestamp', or give its name or position as timestamp=."
+                    f"half_life={self.half_life} counts the latest interactions more, but X has no "
+                    "column of times: call it 'timestamp', or give its name or position as "
+                    "timestamp=."
                 )
             self._record(columns, y, sample_weight)
-            self.popularity_ = self._count(self.recent)
-            everything = self._count(1.0)
-            scores = self.popularity_ + everything / (2 * everything.sum())  # breaks ties
-            nothing = np.zeros((len(self.items_), 1), dtype=np.float32)
-            self._catalogue = Catalogue(nothing, scores.astype(np.float32))
+            self._count()
         return self
 
     def _fit_fields(
@@ -149,14 +147,12 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         self._fields = DummyRegressor().fit(X, y.astype(np.float64), weight)
         return self
 
-    def _count(self, recent: float) -> NDArray[np.float64]:
-        """Weigh the interactions of each item, the latest share of them."""
-        histories = self._histories
-        n_counted = max(round(recent * len(histories)), 1)
-        order = np.argsort(histories.times, kind="stable")[-n_counted:]
-        counts = np.zeros(len(self.items_))
-        np.add.at(counts, histories.items[order] - 1, histories.weight[order])
-        return counts
+    def _count(self) -> None:
+        """Weigh the interactions of each item."""
+        half_life = np.inf if self.half_life is None else self.half_life
+        self.popularity_ = item_weights(self._histories, len(self.items_), half_life)
+        nothing = np.zeros((len(self.items_), 1), dtype=np.float32)
+        self._catalogue = Catalogue(nothing, self.popularity_.astype(np.float32))
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return what all histories have in common: nothing."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_attention import AttentionRecommender, PopularRecommender
 from sk_attention.datasets import make_interactions
@@ -27,12 +27,26 @@ def test_everyone_gets_what_is_popular_and_new_to_them():
     assert model.recommend(histories=[["tea"]], k=1)[0].tolist() == [["rum"]]
 
 
-def test_recent_counts_the_latest_share_and_the_rest_breaks_ties():
-    model = PopularRecommender(recent=0.5).fit(X.sample(frac=1, random_state=0))
-    assert_array_equal(model.popularity_, [1, 2, 0])
+def test_old_interactions_count_less():
+    model = PopularRecommender(half_life=1 / 6).fit(X.sample(frac=1, random_state=0))
+    assert_allclose(model.popularity_, [2**-2, 2**-1 + 1, 2**-5 + 2**-4 + 2**-3])
     assert model.recommend(["Ed"], k=3)[0].tolist() == [["rum", "jam", "tea"]]
-    latest = PopularRecommender(recent=0.01).fit(X)
-    assert latest.recommend(["Ed"], k=3)[0].tolist() == [["rum", "tea", "jam"]]
+    slow = PopularRecommender(half_life=100.0).fit(X)
+    assert slow.recommend(["Ed"], k=3)[0].tolist() == [["tea", "rum", "jam"]]
+    quick = PopularRecommender(half_life=1e-6).fit(X)
+    assert (quick.recommend(["Ed"], k=3)[1] > 0).all()
+
+
+def test_interactions_of_one_time_are_of_one_age():
+    model = PopularRecommender(half_life=0.5).fit(X.assign(timestamp=[1, 1, 1, 1, 2, 2]))
+    assert_allclose(model.popularity_, np.array([1, 2, 3]) * [2 ** (-2 / 3), 1, 2 ** (-2 / 3)])
+
+
+def test_a_weight_of_two_is_an_interaction_given_twice():
+    model = PopularRecommender(half_life=0.2)
+    twice = model.fit(pd.concat([X, X.iloc[[2]]])).popularity_
+    assert_allclose(model.fit(X, sample_weight=[1, 1, 2, 1, 1, 1]).popularity_, twice)
+    assert_allclose(model.fit(X, y=[1, 1, 2, 1, 1, 1]).popularity_, twice)
 
 
 def test_weights_and_relevance_count():
@@ -70,8 +84,8 @@ def test_there_is_no_attention_to_look_at():
 @pytest.mark.parametrize(
     ("parameters", "table", "match"),
     [
-        ({"recent": 0.0}, X, "'recent' parameter of PopularRecommender"),
-        ({"recent": 0.5}, X[["user", "item"]], "recent=0.5 counts the latest interactions, but X"),
+        ({"half_life": 0.0}, X, "'half_life' parameter of PopularRecommender"),
+        ({"half_life": 0.5}, X[["user", "item"]], "half_life=0.5 counts the latest .* more, but X"),
         ({}, X[["timestamp"]], "PopularRecommender requires y to be passed"),
         ({}, X[["user"]], "found a column of users but none of items"),
     ],

@@ -52,7 +52,7 @@ def models(name: str, seed: int) -> dict[str, Any]:
     if name == "planted":
         chosen["true probabilities"] = TruePlanted()
     elif name not in FILES:
-        chosen["popular, last 10 %"] = PopularRecommender(recent=0.1)
+        chosen["popular lately"] = PopularRecommender(half_life=0.1)
     return chosen
 
 

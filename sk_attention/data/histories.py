@@ -13,6 +13,9 @@ from torch import Tensor
 
 from .batches import Batch
 
+# Half-lives after which events are all as old: their weights are still more than 0 in float32.
+OLD = 100.0
+
 
 @dataclass(frozen=True)
 class Histories:
@@ -84,6 +87,36 @@ def build_histories(
         weight[order].astype(np.float64),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
     )
+
+
+def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArray[np.float64]:
+    r"""Weigh the events of each item, the less the older they are.
+
+    .. math:: p_i = \sum_{n : i_n = i} w_n \, 2^{-a_n / h}
+
+    with w_n the weight of event n, h the half-life, and a_n the share of all weight that is of
+    later events: 0 for the last one, near 1 for the first.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    n_items : int
+        Number of items.
+    half_life : float
+        h; infinite where age is not to matter.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_items,), dtype float64
+        p.
+    """
+    order = np.argsort(histories.times, kind="stable")
+    until = np.cumsum(histories.weight[order])
+    last = np.searchsorted(histories.times[order], histories.times, side="right") - 1
+    age = 1.0 - until[last] / until[-1]
+    weight = histories.weight * np.exp2(-np.minimum(age / half_life, OLD))
+    return np.bincount(histories.items, weight, minlength=n_items + 1)[1:]
 
 
 class Windows(torch.utils.data.Dataset[Batch]):
