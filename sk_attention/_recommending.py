@@ -42,6 +42,7 @@ class RecommendingMixin(RecordingMixin):
     """Recommendations and scores: products of a history's vector with those of the items."""
 
     max_history: int
+    n_features_in_: int
     _catalogue: Catalogue
     _fields: Any
 
@@ -66,8 +67,9 @@ class RecommendingMixin(RecordingMixin):
         Parameters
         ----------
         X : array-like of shape (n_users,) or DataFrame, default=None
-            Users, or a table with their column and perhaps one of times, when each asks. Unknown
-            users get what is popular. None takes all users of ``fit``, as in ``users_``.
+            Users, or a table with their column and perhaps one of times, when each asks; an array
+            of two dimensions has the columns of ``fit``. Unknown users get what is popular. None
+            takes all users of ``fit``, as in ``users_``.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None
@@ -307,6 +309,8 @@ class RecommendingMixin(RecordingMixin):
         if X is None:
             users = np.arange(len(self.users_))
             return Asked(users, None, np.full(len(users), now))
+        if isinstance(X, np.ndarray) and X.shape[1:] == (self.n_features_in_,):
+            return self._rows(X)._replace(items=None)
         if not is_table(X):
             users = self._user_ids.codes_of(X, "X") - 1
             return Asked(users, None, np.full(len(users), now))

@@ -175,6 +175,16 @@ def test_users_are_found_in_tables_by_the_names_of_fit(model, columns):
     assert_array_equal(own.recommend(both, k=3)[1], model.recommend([3, 5], k=3, at=noon)[1])
 
 
+def test_an_array_of_rows_asks_at_their_times():
+    seconds = X.assign(timestamp=X["timestamp"].astype("datetime64[s]").astype(np.int64))
+    own = recommender().fit(seconds)
+    rows = seconds.iloc[::40]
+    expected = own.recommend(rows[["user_id", "timestamp"]], k=3)
+    roles = {"user": 0, "item": 1, "timestamp": 2}
+    found = recommender(**roles).fit(seconds.to_numpy()).recommend(rows.to_numpy(), k=3)
+    assert_array_equal(found[1], expected[1])
+
+
 # ---- histories of others -----------------------------------------------------------------------
 
 

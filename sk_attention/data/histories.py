@@ -116,7 +116,9 @@ def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArra
     last = np.searchsorted(histories.times[order], histories.times, side="right") - 1
     age = 1.0 - until[last] / until[-1]
     weight = histories.weight * np.exp2(-np.minimum(age / half_life, OLD))
-    return np.bincount(histories.items, weight, minlength=n_items + 1)[1:]
+    weights: NDArray[np.float64] = np.zeros(n_items + 1)
+    np.add.at(weights, histories.items, weight)
+    return weights[1:]
 
 
 class Windows(torch.utils.data.Dataset[Batch]):

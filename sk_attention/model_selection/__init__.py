@@ -1,6 +1,7 @@
 """Splitters, scorers and evaluation of recommenders."""
 
 from sk_attention._warnings import LeakageWarning
+from sk_attention.model_selection._evaluation import evaluate
 from sk_attention.model_selection._scoring import make_ranking_scorer
 from sk_attention.model_selection._splitters import (
     GlobalTemporalSplit,
@@ -13,5 +14,6 @@ __all__ = [
     "LeakageWarning",
     "LeaveLastOut",
     "UserGroupKFold",
+    "evaluate",
     "make_ranking_scorer",
 ]

@@ -67,6 +67,10 @@ class Rankings:
     n_above: NDArray[np.intp]
     n_tied: NDArray[np.intp]
 
+    def take(self, chosen: NDArray[np.bool_]) -> Rankings:
+        """Return some of the targets."""
+        return Rankings(*(values[chosen] for values in vars(self).values()))
+
     def score(self, metric: str, k: int, **options: Any) -> Any:
         """Return a score of the ranks, see `sk_attention.metrics`."""
         ranks = {"n_above": self.n_above, "n_tied": self.n_tied, "queries": self.queries}
