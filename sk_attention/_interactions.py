@@ -162,6 +162,25 @@ class Ids:
     def __len__(self) -> int:
         return len(self.values_)
 
+    def joined(self, column: Column) -> tuple[Ids, NDArray[np.int64]]:
+        """Return these ids together with those of a column, and the codes they have there.
+
+        Parameters
+        ----------
+        column : Column
+            Ids, none of them missing.
+
+        Returns
+        -------
+        ids : Ids
+            The ids of both.
+        codes : ndarray of shape (n_ids + 1,), dtype int64
+            New code of each old one; 0 stays 0.
+        """
+        known, added = self.values_.astype(object), Ids(column).values_.astype(object)
+        ids = Ids(Column(column.name, np.concatenate([known, added])))
+        return ids, np.concatenate([[0], ids.codes(Column(column.name, known))])
+
     def codes(self, column: Column) -> NDArray[np.int64]:
         """Return the codes of ids, 0 for those that were not there in fit.
 

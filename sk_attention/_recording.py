@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
 from .data.columns import Column, take_rows
-from .data.histories import Histories, build_histories
+from .data.histories import Histories, build_histories, event_order
 
 
 def has_items(estimator: Any) -> bool:
@@ -36,7 +37,8 @@ class RecordingMixin:
 
     def _forget(self) -> None:
         """Drop what only one of the two ways to fit leaves behind."""
-        for name in ("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_"):
+        names = "_fields", "_counted", "_catalogue", "_histories", "items_", "users_", "popularity_"
+        for name in names:
             self.__dict__.pop(name, None)
 
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
@@ -83,22 +85,36 @@ class RecordingMixin:
         check_is_fitted(self)
         columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
-        old, added = self._histories, Ids(user).values_.astype(object)
-        known = self.users_.astype(object)
-        ids = Ids(Column(user.name, np.concatenate([known, added])))
-        codes = ids.codes(Column(user.name, known))[old.users]
-        times = np.concatenate([old.times, self._times(columns)])
-        items = np.concatenate([old.items, self._item_ids.codes(item)])
-        self._histories = build_histories(
-            np.concatenate([codes, ids.codes(user)]) - 1,
-            items,
-            times if self._has_times else None,
-            np.concatenate([old.weight, np.ones(len(items) - len(old))]),
-            len(ids),
-        )
-        self._user_ids, self.users_ = ids, ids.values_
-        self._now = max(self._now, float(times.max()))
+        self._add(columns, np.ones(len(user.values)), self._item_ids.codes(item))
         return self
+
+    def _learn_items(self, column: Column) -> NDArray[np.int64]:
+        """Take up items that are new, and return the new code of each old one."""
+        self._item_ids, codes = self._item_ids.joined(column)
+        self.items_ = self._item_ids.values_
+        self._histories = replace(self._histories, items=codes[self._histories.items])
+        return codes
+
+    def _add(
+        self, columns: Sequence[Column], weight: NDArray[np.float64], items: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Add rows with these item codes to the histories, and return which events are new."""
+        user = columns[self._roles.who_and_what[0]]
+        old = self._histories
+        self._user_ids, codes = self._user_ids.joined(user)
+        self.users_ = self._user_ids.values_
+        users = np.concatenate([codes[old.users + 1], self._user_ids.codes(user)]) - 1
+        both = np.concatenate([old.times, self._times(columns)])
+        times = both if self._has_times else None
+        self._histories = build_histories(
+            users,
+            np.concatenate([old.items, items]),
+            times,
+            np.concatenate([old.weight, weight]),
+            len(self.users_),
+        )
+        self._now = max(self._now, float(both.max()))
+        return event_order(users, times) >= len(old)
 
     def _weights(
         self, columns: Sequence[Column], y: Any, sample_weight: Any

@@ -18,9 +18,10 @@ from sklearn.utils.validation import (
 from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._recommending import RecommendingMixin
+from ._recording import has_items
 from ._retrieval import Catalogue
 from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
-from .data.columns import Column
+from .data.columns import Column, take_rows
 from .data.histories import item_weights
 from .data.queries import Queries
 
@@ -133,6 +134,43 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
             self._count()
         return self
 
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> PopularRecommender:
+        """Count more interactions; users and items may be new.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Interactions that were not passed before.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The estimator, as if it had been fitted on all rows.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y breaks a rule. The estimator is then as it was.
+        """
+        if not hasattr(self, "_roles"):
+            return self.fit(X, y, sample_weight)
+        with all_or_nothing(self):
+            self._validate_params()
+            columns = read_columns(self, X, reset=False)
+            if not has_items(self):
+                return self._fit_fields(X, y, sample_weight, columns)
+            weight = self._weights(columns, y, sample_weight)
+            columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
+            item = columns[self._roles.who_and_what[1]]
+            self._learn_items(item)
+            self._add(columns, weight, self._item_ids.codes(item))
+            self._count()
+        return self
+
     def _fit_fields(
         self, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
     ) -> PopularRecommender:
@@ -144,7 +182,11 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         y = column_or_1d(y, warn=True)
         check_consistent_length(columns[0].values, y)
         weight = _check_sample_weight(sample_weight, columns[0].values, dtype=np.float64)
-        self._fields = DummyRegressor().fit(X, y.astype(np.float64), weight)
+        mean, total = getattr(self, "_counted", (0.0, 0.0))  # of partial fits before
+        total += weight.sum()
+        mean += (weight * (y.astype(np.float64) - mean)).sum() / total
+        self._counted = mean, total
+        self._fields = DummyRegressor(strategy="constant", constant=mean).fit(X, y)
         return self
 
     def _count(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import log2
 from typing import Any
@@ -18,16 +19,18 @@ from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
 from ._recommending import Asked
+from ._recording import has_items
 from ._retrieval import Catalogue
-from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
-from .data.columns import Column
-from .data.histories import WindowBatches, Windows, training_windows
+from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads, check_unchanged
+from .data.columns import Column, take_rows
+from .data.histories import WindowBatches, Windows, training_windows, windows_with
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .training.devices import resolve_device, resolve_precision
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
+from .training.placing import place_items
 from .training.plan import Plan
 from .training.train import history_values, train, training_callbacks
 
@@ -36,6 +39,12 @@ FIELD_PARAMETERS = (
     *("n_heads", "n_layers", "dropout", "optimizer", "weight_decay", "max_grad_norm"),
     *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
     *("learning_rate", "device", "precision", "random_state", "verbose"),
+)
+
+# What a network is built with, and partial fits cannot change.
+BUILDING_PARAMETERS = (
+    *("user", "item", "timestamp"),
+    *("embedding_dim", "n_heads", "n_layers", "max_history"),
 )
 
 # A user's last interaction is held out to tell when to stop: of so many users at the most.
@@ -247,13 +256,101 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             self._forget()
             columns = read_columns(self, X, reset=True)
             self._roles = find_roles(self, columns)
+            self._remember_parameters()
             if self._roles.user is None:
-                interrupt = self._fit_fields(X, y, sample_weight, columns)
+                interrupt = self._learn_fields("fit", X, y, sample_weight, columns)
             else:
                 interrupt = self._fit_histories(columns, y, sample_weight)
         if interrupt is not None:
             raise interrupt
         return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AttentionRecommender:
+        """Learn from more interactions, in a single pass over them.
+
+        The rows join the histories of their users, and each is learned from what its user did
+        before. Users and items may be new: an item begins as the mean of what was expected where it
+        turns up. The first call builds the network; after `fit` training goes on from there, and a
+        tenth of the ``learning_rate`` of that fit forgets less. Nothing is held out, what counts as
+        the usual time from one event to the next stays as it was, and the moments of the optimiser
+        start anew in each call.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Interactions that were not passed before, in any order.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X or y breaks a rule, or a parameter that the network was built with has
+            changed. The estimator is then as it was.
+        KeyboardInterrupt
+            If the user interrupts the training; the estimator then has what it learned so far.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            cold = not hasattr(self, "net_")
+            columns = read_columns(self, X, reset=cold)
+            if cold:
+                self._roles = find_roles(self, columns)
+                self._remember_parameters()
+            check_unchanged(self, self._built_with)
+            if self._roles.user is None:
+                interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns)
+            elif cold:
+                check_heads(self.embedding_dim, self.n_heads)
+                self._record(columns, y, sample_weight)
+                self._seed = draw_seed(self.random_state)
+                self._build()
+                interrupt = self._pass_over(np.ones(len(self._histories), dtype=bool))
+            else:
+                new, fresh = self._take_up(columns, y, sample_weight)
+                interrupt = self._pass_over(new, fresh)
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    def _remember_parameters(self) -> None:
+        self._built_with = {name: getattr(self, name) for name in BUILDING_PARAMETERS}
+
+    def _take_up(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Add rows to the histories, items to the network; return new events and new items."""
+        weight = self._weights(columns, y, sample_weight)
+        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
+        item = columns[self._roles.who_and_what[1]]
+        codes = self._learn_items(item)
+        new = self._add(columns, weight, self._item_ids.codes(item))
+        old = self.net_
+        self._build()
+        own = torch.as_tensor(codes[1:], device=self.net_.device)
+        self.net_.module_.take_over(old.module_, own)
+        self.net_.history = copy.deepcopy(old.history)
+        return new, np.setdiff1d(np.arange(1, len(self.items_) + 1), codes)
+
+    def _pass_over(
+        self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
+    ) -> KeyboardInterrupt | None:
+        """Train once on the events that are new; items that are begin where they are expected."""
+        starts = self._histories.starts
+        windows = training_windows(starts[:-1], starts[1:], self.max_history)
+        rows = self._make_windows(*windows_with(*windows, new), new)
+        if fresh is not None and len(fresh):
+            place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
+        interrupt = self._walk([(rows, None)], 1)
+        self._look_back()
+        return interrupt
 
     def _fit_histories(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -266,16 +363,18 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self._look_back()
         return interrupt
 
-    def _fit_fields(
-        self, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
+    def _learn_fields(
+        self, method: str, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
     ) -> KeyboardInterrupt | None:
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
         shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
         fields = MultiTaskAttentionRegressor("self", **shared)
+        if method == "partial_fit" and not has_items(self):
+            fields = copy.deepcopy(self._fields).set_params(**shared)
         interrupt = None
         try:
-            fields.fit(X, column_or_1d(y, warn=True), sample_weight)
+            getattr(fields, method)(X, column_or_1d(y, warn=True), sample_weight)
         except KeyboardInterrupt as caught:
             if not hasattr(fields, "attention_weights_"):
                 raise
@@ -325,12 +424,17 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             again = partial(self._windows, np.zeros(len(held_out), dtype=bool))
         windows = self._windows(held_out)
         scored = self._scored(np.flatnonzero(held_out)) if held_out.any() else None
+        return self._walk([(windows, scored)], self.max_epochs, again)
+
+    def _walk(
+        self, splits: list[Any], n_passes: int, again: Callable[[], Windows] | None = None
+    ) -> KeyboardInterrupt | None:
         size = self.batch_size
         if size == "auto":
-            size = int(min(max(2 ** round(log2(windows.n_windows / 32)), 16), 128))
-        walk = Plan(int(size), self.max_epochs)
+            size = int(min(max(2 ** round(log2(splits[0][0].n_windows / 32)), 16), 128))
+        seed = (self._seed + len(self.net_.history)) % 2**31
         try:
-            train(self.net_, [(windows, scored)], walk, self._seed, again)
+            train(self.net_, splits, Plan(int(size), n_passes), seed, again)
         except KeyboardInterrupt as interrupt:
             return interrupt
         return None

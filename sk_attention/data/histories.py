@@ -79,7 +79,7 @@ def build_histories(
     histories : Histories
         All events.
     """
-    order = np.argsort(users, kind="stable") if times is None else np.lexsort((times, users))
+    order = event_order(users, times)
     counts = np.bincount(users, minlength=n_users)
     return Histories(
         items[order].astype(np.int64),
@@ -87,6 +87,24 @@ def build_histories(
         weight[order].astype(np.float64),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
     )
+
+
+def event_order(users: NDArray[Any], times: NDArray[np.float64] | None) -> NDArray[np.intp]:
+    """Return the rows in the order of `build_histories`: by user, then by time, then by row.
+
+    Parameters
+    ----------
+    users : ndarray of shape (n_rows,)
+        User codes.
+    times : ndarray of shape (n_rows,) or None
+        When; None takes the order of the rows.
+
+    Returns
+    -------
+    order : ndarray of shape (n_rows,), dtype intp
+        Positions of rows.
+    """
+    return np.argsort(users, kind="stable") if times is None else np.lexsort((times, users))
 
 
 def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArray[np.float64]:
@@ -283,3 +301,25 @@ def training_windows(
     turn = np.arange(len(user)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
     last = stops[user] - turn * length
     return np.maximum(last - length, starts[user]), last
+
+
+def windows_with(
+    first: NDArray[np.int64], last: NDArray[np.int64], chosen: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the windows that hold one of some events.
+
+    Parameters
+    ----------
+    first, last : ndarray of shape (n_windows,)
+        Windows, as `training_windows` cuts them.
+    chosen : ndarray of shape (n_events,), dtype bool
+        The events.
+
+    Returns
+    -------
+    first, last : ndarray of shape (n_chosen_windows,)
+        Those of the windows.
+    """
+    before = np.concatenate([[0], np.cumsum(chosen)])
+    some = before[last] > before[first]
+    return first[some], last[some]

@@ -121,6 +121,33 @@ def next_item_cross_entropy(outputs: Scoring, target: Tensor, weight: Tensor) ->
     return (total / max(len(target), 1)).unsqueeze(0)
 
 
+def expected_items(outputs: Scoring) -> tuple[Tensor, Tensor]:
+    r"""Return the mean vector of the items that are expected next, and how high they score.
+
+    .. math:: \bar{e}_n = \sum_i p_{ni} e_i, \quad p_{ni} = e^{s_{ni} - z_n}, \quad
+              z_n = \log \sum_i e^{s_{ni}}
+
+    Parameters
+    ----------
+    outputs : Scoring
+        What gives the scores s.
+
+    Returns
+    -------
+    vectors : Tensor of shape (N, D)
+        Mean vectors.
+    height : Tensor of shape (N,)
+        z.
+    """
+    hidden, items, bias = outputs
+    vectors, heights = [], []
+    for rows in target_slices(len(hidden), len(items)):
+        scores = item_scores(hidden[rows], items.to(hidden.dtype), bias)
+        vectors.append(scores.softmax(1).to(items.dtype) @ items)
+        heights.append(scores.logsumexp(1))
+    return torch.cat(vectors), torch.cat(heights)
+
+
 def missed_gain(outputs: Scoring, target: Tensor, weight: Tensor, k: int = 10) -> Tensor:
     r"""Return 1 - NDCG@k of one target each: what a ranking of all items leaves to be gained.
 

@@ -210,6 +210,26 @@ class HistoryNetwork(nn.Module):
             tokens = tokens + F.embedding(last, self.gap_embedding)
         return self.dropout(tokens), bias.masked_fill(lag < 0, -torch.inf)
 
+    def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
+        """Take the weights of a network that knows some of the items; the others come last.
+
+        Parameters
+        ----------
+        other : HistoryNetwork
+            Of the same sizes, with fewer items or as many.
+        codes : Tensor of shape (n_items,), dtype int64
+            The codes that its items have here.
+        """
+        state = other.state_dict()
+        vectors, bias = state.pop("embedding"), state.pop("item_bias")
+        self.load_state_dict(state, strict=False)
+        with torch.no_grad():
+            self.embedding[:] = vectors[1:-1].mean(dim=0)
+            self.embedding[[0, -1]] = vectors[[0, -1]]
+            self.embedding[codes] = vectors[1:-1]
+            self.item_bias[:] = bias.min()
+            self.item_bias[codes - 1] = bias
+
     def rows_at_a_time(self) -> int:
         """Return how many windows to score at once."""
         return 64

@@ -9,6 +9,7 @@ from sk_attention.metrics import ndcg_at_k, target_ranks
 from sk_attention.nn import ranking
 from sk_attention.nn.ranking import (
     RankingLoss,
+    expected_items,
     item_scores,
     missed_gain,
     next_item_cross_entropy,
@@ -140,3 +141,14 @@ def test_loss_is_cross_entropy_in_training_and_missed_gain_otherwise():
         loss.train()(outputs, target, weight), next_item_cross_entropy(outputs, target, weight)
     )
     assert_close(loss.eval()(outputs, target, weight), missed_gain(outputs, target, weight))
+
+
+def test_expected_items_are_means_by_probability(monkeypatch):
+    outputs, *_ = scoring(n_targets=70, n_items=9)
+    hidden, items, bias = outputs
+    scores = hidden @ items.T + bias
+    expected = scores.softmax(1) @ items, scores.exp().sum(1).log()
+    for size in (2**20, 1):
+        monkeypatch.setattr(ranking, "SCORES_AT_A_TIME", size)
+        for found, wanted in zip(expected_items(outputs), expected, strict=True):
+            assert_close(found, wanted)

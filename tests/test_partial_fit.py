@@ -1,0 +1,212 @@
+"""Recommenders that go on learning: new rows, new users, new items."""
+
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from skorch.callbacks import Callback
+
+from sk_attention import PopularRecommender
+from sk_attention.datasets import make_interactions
+from sk_attention.metrics import ndcg_at_k
+from tests._recommenders import assert_same_model, interactions, recommender
+
+DATA = interactions()
+X, LATER = DATA.iloc[:380], DATA.iloc[380:]
+NEW_ITEM, NEW_USER = LATER.assign(item_id=-7), LATER.iloc[:9].assign(user_id=-3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return recommender(max_epochs=10).fit(X)
+
+
+def test_first_call_builds_and_each_call_is_a_pass():
+    own = recommender().partial_fit(X)
+    assert own.n_iter_ == len(own.loss_curve_) == 1
+    assert own.items_.tolist() == sorted(set(X["item_id"]))
+    for n_passes in (2, 3):
+        own.partial_fit(LATER if n_passes == 2 else NEW_ITEM)
+        assert own.n_iter_ == len(own.loss_curve_) == n_passes
+    assert own.validation_scores_ is None
+    assert_allclose(own.attention_weights_.sum(), 1.0, rtol=1e-6)
+
+
+def test_training_goes_on_from_a_fit(model):
+    own = copy.deepcopy(model).partial_fit(LATER)
+    assert own.loss_curve_[:-1] == model.loss_curve_
+    assert own.n_iter_ == model.n_iter_ + 1
+    assert_array_equal(own.validation_scores_, model.validation_scores_)
+    scores = own.recommend(model.users_, k=5)[1]
+    assert not np.allclose(scores, model.recommend(k=5)[1])
+    own = pickle.loads(pickle.dumps(own)).partial_fit(NEW_USER)
+    assert own.n_iter_ == model.n_iter_ + 2
+
+
+def test_histories_are_those_of_all_rows(model):
+    own = copy.deepcopy(model).partial_fit(LATER)
+    whole = recommender(max_epochs=1).fit(DATA)
+    assert_array_equal(own.users_, whole.users_)
+    assert_array_equal(own.items_, whole.items_)
+    for name in ("items", "times", "weight", "starts"):
+        assert_array_equal(getattr(own._histories, name), getattr(whole._histories, name))
+    assert_array_equal(own.explain(DATA).history, whole.explain(DATA).history)
+
+
+def test_rows_in_any_order_are_learned_alike(model):
+    one = copy.deepcopy(model).partial_fit(LATER)
+    other = copy.deepcopy(model).partial_fit(LATER.sample(frac=1, random_state=0))
+    assert_same_model(other, one)
+
+
+def test_the_pass_is_over_new_events_alone_each_behind_its_history():
+    class Seen(Callback):
+        targets: list[int] = []  # noqa: RUF012  (shared by the copies)
+        tokens: list[int] = []  # noqa: RUF012
+
+        def on_batch_begin(self, net, batch, training, **kwargs):
+            self.targets.extend(batch[1].tolist())
+            self.tokens.append(batch[0]["item"].shape[1])
+
+    own = recommender(callbacks=[Seen()], early_stopping=False, max_epochs=1).fit(X)
+    Seen.targets.clear()
+    Seen.tokens.clear()
+    own.partial_fit(LATER)
+    codes = np.searchsorted(own.items_, LATER["item_id"]) + 1
+    assert sorted(Seen.targets) == sorted(codes)
+    assert max(Seen.tokens) == own.max_history
+
+
+def test_new_items_are_learned_and_can_be_recommended():
+    data = make_interactions(
+        n_users=150, n_items=40, n_interactions=20, n_groups=4, random_state=0
+    ).data.drop(columns="session_id")
+    fresh = data["item_id"].value_counts().index[[1, 4, 7]].tolist()  # popular ones
+    early, late = data.iloc[:1800], data.iloc[1800:2600]
+    own = recommender(max_epochs=15, embedding_dim=16).fit(early[~early["item_id"].isin(fresh)])
+    assert not set(fresh) & set(own.items_)
+    old = dict(zip(own.items_.tolist(), own.similar_items(own.items_, 1)[0][:, 0], strict=True))
+    own.set_params(learning_rate=0.0004).partial_fit(late)
+    assert own.items_.tolist() == sorted(set(data["item_id"]))
+    now = dict(zip(own.items_.tolist(), own.similar_items(own.items_, 1)[0][:, 0], strict=True))
+    assert np.mean([now[item] == old[item] or now[item] in fresh for item in old]) > 0.8
+    rows = data.iloc[2600:]
+    rows = rows[rows["item_id"].isin(fresh)]
+    assert ndcg_at_k(*own.target_ranks(rows)) > 0.2  # of 40 items; a random order gives .11
+    assert set(own.recommend(k=10)[0].ravel()) >= set(fresh)
+
+
+def test_what_others_did_hardly_moves_the_scores_of_a_user(model):
+    rows = X[X["user_id"].isin(range(20))]
+    before = model.decision_function(rows)
+    some = LATER[LATER["user_id"] >= 20]
+    own = copy.deepcopy(model).set_params(learning_rate=0.0004).partial_fit(some)
+    change = np.abs(own.decision_function(rows) - before)
+    assert change.max() > 0
+    assert change.max() < 0.2 * before.std()
+
+
+def test_new_users_are_new_histories(model):
+    own = copy.deepcopy(model).partial_fit(NEW_USER)
+    assert own.users_.tolist() == [-3, *model.users_.tolist()]
+    assert own.explain(NEW_USER.iloc[[-1]]).history[0, :8].tolist() == [
+        *NEW_USER["item_id"].iloc[-2::-1][:8]
+    ]
+
+
+def test_rows_of_no_relevance_are_passed_over(model):
+    both = pd.concat([LATER, NEW_ITEM])
+    own = copy.deepcopy(model).partial_fit(both, np.r_[np.ones(len(LATER)), np.zeros(len(LATER))])
+    assert_same_model(own, copy.deepcopy(model).partial_fit(LATER))
+
+
+def test_events_that_were_only_recorded_stay_untrained(model):
+    own = copy.deepcopy(model).update_history(LATER)
+    own.partial_fit(NEW_USER)
+    assert len(own._histories) == len(DATA) + len(NEW_USER)
+    assert own.n_iter_ == model.n_iter_ + 1
+
+
+def test_same_seed_gives_the_same(model):
+    one, other = (copy.deepcopy(model).partial_fit(NEW_ITEM) for _ in range(2))
+    assert_same_model(one, other)
+
+
+class Break(Callback):
+    """Raises in the second step of the first pass after a fit."""
+
+    def __init__(self, error, after):
+        self.error, self.after = error, after
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) > self.after:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rows", "fit_params", "match"),
+    [
+        ({"callbacks": [Break(RuntimeError("out of luck"), 0)]}, NEW_ITEM, {}, "out of luck"),
+        ({"learning_rate": -1.0}, LATER, {}, "learning_rate"),
+        ({"embedding_dim": 16}, LATER, {}, "was fitted with embedding_dim=8, which is now 16"),
+        ({"item": "user_id"}, LATER, {}, "was fitted with item='auto', which is now 'user_id'"),
+        ({}, LATER.iloc[:, :2], {}, "[fF]eature"),
+        ({}, LATER.assign(item_id=None), {}, "holds ids, of which none may be missing"),
+        ({}, LATER, {"y": np.zeros(len(LATER))}, "No row of X counts"),
+        ({}, LATER.iloc[:0], {}, "at least one row"),
+    ],
+    ids=["callback", "parameter", "size", "role", "columns", "ids", "relevance", "empty"],
+)
+def test_a_failed_call_changes_nothing(model, parameters, rows, fit_params, match):
+    own = copy.deepcopy(model)
+    before, expected = dict(vars(own)), own.recommend(k=5)
+    weights = {name: value.clone() for name, value in own.net_.module_.state_dict().items()}
+    own.set_params(**parameters)
+    with pytest.raises((RuntimeError, ValueError), match=match):
+        own.partial_fit(rows, **fit_params)
+    assert {**vars(own), **{name: before[name] for name in parameters}} == before
+    state = own.net_.module_.state_dict()
+    assert all(torch.equal(state[name], weights[name]) for name in weights)
+    assert_array_equal(
+        own.set_params(**recommender(max_epochs=10).get_params()).recommend(k=5)[1], expected[1]
+    )
+
+
+def test_an_interrupt_leaves_a_usable_model(model):
+    own = copy.deepcopy(model).set_params(callbacks=[Break(KeyboardInterrupt(), 0)])
+    with pytest.raises(KeyboardInterrupt):
+        own.partial_fit(NEW_ITEM)
+    assert own.n_iter_ == model.n_iter_
+    assert -7 in own.items_
+    assert np.isfinite(own.recommend(k=3)[1]).all()
+
+
+def test_without_users_and_items_relevance_is_learned_on():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(80, 3))
+    own = recommender().partial_fit(rows, rows[:, 0])
+    before = own.predict(rows)
+    own.partial_fit(rows, rows[:, 0])
+    assert own.n_iter_ == 2
+    assert not np.allclose(own.predict(rows), before)
+    popular = PopularRecommender().partial_fit(rows[:30], rows[:30, 0])
+    popular.partial_fit(rows[30:], rows[30:, 0])
+    assert_allclose(popular.predict(rows), rows[:, 0].mean())
+
+
+@pytest.mark.parametrize("half_life", [None, 0.2])
+def test_popular_counts_on_as_if_fitted_on_all(half_life):
+    model = PopularRecommender(half_life=half_life).partial_fit(X)
+    model.partial_fit(NEW_ITEM.sample(frac=1, random_state=0)).partial_fit(NEW_USER)
+    whole = PopularRecommender(half_life=half_life).fit(pd.concat([X, NEW_ITEM, NEW_USER]))
+    assert_array_equal(model.items_, whole.items_)
+    assert_array_equal(model.users_, whole.users_)
+    assert_allclose(model.popularity_, whole.popularity_)
+    assert_array_equal(model.recommend(k=5)[1], whole.recommend(k=5)[1])
+    with pytest.raises(ValueError, match="holds ids, of which none may be missing"):
+        model.partial_fit(LATER.assign(item_id=None))
+    assert_allclose(model.popularity_, whole.popularity_)
