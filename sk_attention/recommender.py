@@ -22,9 +22,11 @@ from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
 from .data.columns import Column
 from .data.histories import WindowBatches, Windows, training_windows
+from .data.sessions import gap_seconds, parting_gap
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
+from .nn.reranking import RerankingLoss
 from .training.devices import resolve_device, resolve_precision
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
@@ -37,6 +39,9 @@ FIELD_PARAMETERS = (
     *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
     *("learning_rate", "device", "precision", "random_state", "verbose"),
 )
+
+# Fields have no sessions, so there is one level less to read.
+FIELD_ATTENTION = {"self": "self", "cross": "cross", "double": "double", "hierarchical": "self"}
 
 # A user's last interaction is held out to tell when to stop: of so many users at the most.
 MAX_HELD_OUT = 5_000
@@ -168,6 +173,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         user: Any = "auto",
         item: Any = "auto",
         timestamp: Any = "auto",
+        session: Any = "auto",
+        session_gap: Any = "auto",
+        attention: str = "self",
         embedding_dim: int = 64,
         n_heads: int = 2,
         n_layers: int = 2,
@@ -191,6 +199,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.user = user
         self.item = item
         self.timestamp = timestamp
+        self.session = session
+        self.session_gap = session_gap
+        self.attention = attention
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -257,6 +268,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
+        self._check_sessions(columns)
         self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
         self._build()
@@ -270,7 +282,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
         shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
-        fields = MultiTaskAttentionRegressor("self", **shared)
+        fields = MultiTaskAttentionRegressor(FIELD_ATTENTION[self.attention], **shared)
         interrupt = None
         try:
             fields.fit(X, column_or_1d(y, warn=True), sample_weight)
@@ -285,11 +297,36 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.attention_weights_ = fields.attention_weights_
         return interrupt
 
+    def _check_sessions(self, columns: Sequence[Column]) -> None:
+        gap_seconds(self.session_gap)
+        roles = self._roles
+        if self.attention == "hierarchical" and roles.session is None and roles.timestamp is None:
+            raise ValueError(
+                'attention="hierarchical" reads a history session by session, but there is neither '
+                "a column of sessions nor one of times among "
+                f"{[column.name for column in columns][:20]}: call it 'session', 'session_id' or "
+                "'timestamp', or give its name or position as session= or timestamp=."
+            )
+
+    def _session_column(self, columns: Sequence[Column]) -> Column | None:
+        position = self._roles.session
+        if self.attention != "hierarchical" or position is None:
+            return None
+        return columns[position]
+
+    def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
+        given = gap_seconds(self.session_gap)
+        if self.attention != "hierarchical" or self._roles.session is not None:
+            return None
+        return parting_gap(gaps) if given is None else given
+
     def _build(self) -> None:
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device, tiny=False)
+        shares = np.bincount(self._histories.items - 1, weights=self._histories.weight)
         network = HistoryNetwork(
-            len(self.items_),
+            self.attention,
+            torch.as_tensor(shares),
             self.embedding_dim,
             self.n_heads,
             self.n_layers,
@@ -301,7 +338,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
-            RankingLoss(),
+            RankingLoss() if network.reader is None else RerankingLoss(),
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
@@ -390,7 +427,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Keep the items' vectors, which every recommendation needs."""
         module = self.net_.module_
         with torch.no_grad():
-            items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
+            items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
         self._catalogue = Catalogue(items, bias)
 

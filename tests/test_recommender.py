@@ -354,8 +354,16 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({"user": "who"}, X, "user='who' is not a column of X"),
         ({"item": 3}, X, "item must be .* a position from 0 to 2; got 3"),
         ({"timestamp": -1}, X, "timestamp must be .* got -1"),
-        ({"item": "user_id"}, X, "needs a column each for user, item and timestamp; got 'user_id'"),
-        ({"timestamp": 1}, X, "needs a column each for user, item and timestamp; got 'item_id'"),
+        (
+            {"item": "user_id"},
+            X,
+            "needs a column each for user, item, timestamp and session; got 'user_id'",
+        ),
+        (
+            {"timestamp": 1},
+            X,
+            "needs a column each for user, item, timestamp and session; got 'item_id'",
+        ),
         ({}, X.assign(user=1), "matches the columns 'user_id' and 'user'"),
         ({}, MISSING_USER, "'user_id' holds ids, of which none may be missing; the one in row 7"),
         ({}, MISSING_ITEM, "'item_id' holds ids, of which none may be missing; the one in row 0"),
