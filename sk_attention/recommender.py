@@ -51,14 +51,24 @@ MIN_USERS_TO_HOLD_OUT = 20
 
 
 class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
-    r"""Rank all items by what a user did so far, with causal self attention over the history.
+    r"""Rank all items by what a user did so far, with attention to the history.
 
     ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
     learned from the rows of the same user before it, so the order in time matters and the order
-    of the rows does not. What a user's history says becomes a vector *h*, and item *i* scores
-    :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items [1]_,
-    [2]_. If times are known, it matters when a recommendation is asked for, and how long ago each
-    event was [3]_.
+    of the rows does not. If times are known, it matters when a recommendation is asked for, and how
+    long ago each event was [3]_. ``attention`` says how the history is read:
+
+    - "self": causal self attention makes it a vector *h*, and item *i* scores
+      :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items
+      [1]_, [2]_.
+    - "cross": each item reads the history with weights :math:`\alpha_{ij}` of its own and scores
+      the sum of what it finds there, :math:`c_i = \sum_j \alpha_{ij}\, e_i \cdot v_j`, plus
+      :math:`b_i` [4]_; learned among up to 512 sampled items. The event *j* has the value
+      :math:`v_j`.
+    - "double": both, learned together, the sum of the two losses. The best 256 items by the first
+      score are ranked anew by :math:`h \cdot e_i + b_i + c_i`, ahead of the rest.
+    - "hierarchical": like "self", but *h* reads within each session of the history, then across the
+      sessions: an event's weight is that of its session times its own within the session [5]_.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
     "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
@@ -74,12 +84,23 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     timestamp : "auto", str, int or None, default="auto"
         Name or position of the column of times, numbers or datetimes. Where there is none, or for
         None, the order of the rows is the order in time.
+    session : "auto", str, int or None, default="auto"
+        Name or position of the column of sessions, such as visits or invoices, for "hierarchical"
+        attention: successive events of a user that have the same one form a session. "auto" takes
+        the column called "session" or "session_id".
+    session_gap : "auto", number, timedelta or str, default="auto"
+        Without a column of sessions, a longer time between two events ends a session: seconds, the
+        unit of a column of numbers, a timedelta, or a string such as "30min" (s, min, h, d, w).
+        "auto" takes the gap that parts short gaps from long ones best on a logarithmic scale.
+    attention : {"self", "cross", "double", "hierarchical"}, default="self"
+        How the history is read. Without users and items the same kind is used between fields,
+        "self" for "hierarchical".
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
         Heads of the attention.
     n_layers : int, default=2
-        Blocks of self attention.
+        Blocks of self attention; "cross" has none.
     dropout : float, default=0.2
         Share of the tokens and of what blocks add that is dropped in training.
     max_history : int, default=50
@@ -122,8 +143,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     Attributes
     ----------
     attention_weights_ : ndarray of shape (1, max_history) or (1, n_features_in_)
-        Where the last block looks when it recommends, by lag: first the latest event. The mean over
-        the users of ``fit``; sums to 1. Without users and items, where the features are read.
+        Where the last block looks when it recommends, by lag: first the latest event. With "cross",
+        where an item looks of which nothing is known. The mean over the users of ``fit``; sums to
+        1. Without users and items, where the features are read.
     items_ : ndarray of shape (n_items,)
         The items known, sorted.
     users_ : ndarray of shape (n_users,)
@@ -131,7 +153,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     n_iter_ : int
         Passes done, those of all trainings.
     loss_curve_ : list of float
-        Cross entropy of the next item in each pass.
+        Cross entropy of the next item in each pass; with "double" the sum of both.
     validation_scores_ : ndarray of shape (n_passes,) or None
         NDCG@10 of the held-out interactions after each pass, all items ranked; None where nothing
         was held out.
@@ -153,6 +175,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
        SASRec?", RecSys 2023.
     .. [3] Zhai et al., "Actions speak louder than words: trillion-parameter sequential transducers
        for generative recommendations", ICML 2024.
+    .. [4] Zhou et al., "Deep interest network for click-through rate prediction", KDD 2018.
+    .. [5] Ying et al., "Sequential recommender system based on hierarchical attention network",
+       IJCAI 2018.
 
     Examples
     --------
