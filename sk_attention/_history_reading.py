@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._recommending import Asked, RecommendingMixin, check_k
 from ._recording import has_items
-from ._retrieval import Catalogue, Excluded
+from ._retrieval import best_items, query_slices
 from .data.queries import Queries
 
 
@@ -57,10 +58,13 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
             )
         vectors = self._catalogue.items.numpy()
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        nothing = np.zeros(len(vectors), dtype=bool)
-        left_out = Excluded(nothing, np.arange(len(codes)), codes - 1)
-        catalogue = Catalogue(vectors, np.zeros(len(vectors), dtype=np.float32))
-        best, similarities = catalogue.best(vectors[codes - 1], int(k), left_out)
+        best = np.full((len(codes), int(k)), -1)
+        similarities = np.full(best.shape, -np.inf, dtype=np.float32)
+        for rows in query_slices(len(codes), len(vectors)):
+            own = codes[rows] - 1
+            cosines = vectors[own] @ vectors.T
+            cosines[np.arange(len(own)), own] = -np.inf
+            best[rows], similarities[rows] = best_items(cosines, int(k))
         return self._named(best), similarities
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -74,13 +78,15 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         Returns
         -------
         vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores.
+            Their products with the items' vectors, and the items' biases, are the scores; with
+            ``attention="double"`` those that choose which items are ranked anew. With "cross" they
+            are what an item reads of which nothing is known.
         """
         check_is_fitted(self)
         if not has_items(self):
             vectors: NDArray[Any] = self._fields.transform(X)
             return vectors
-        return self._row_vectors(self._rows(X))
+        return self._vectors(self._queries(self._rows(X)))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names for the columns of `transform`.
@@ -104,7 +110,10 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
-        """Return where the last block looks for each row, by lag.
+        """Return where each row's score comes from, by lag.
+
+        With ``attention`` "cross" or "double" it is where the row's item looks, else where the last
+        block does.
 
         Parameters
         ----------
@@ -137,7 +146,10 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         explained : Bunch
             ``history``, ndarray of objects of shape (n_samples, max_history): items, first that of
             the latest event, None where there is no event or the item is unknown; ``weights`` of
-            the same shape, as `attend` returns them.
+            the same shape, as `attend` returns them. With ``attention`` "cross" or "double" also
+            ``contributions`` of that shape, what the row's item scores by reading each event, and
+            ``base`` of shape (n_samples,), what it scores otherwise: the sum of them all is what
+            `decision_function` returns.
         """
         asked = self._rows(X)
         queries = self._queries(asked)
@@ -145,28 +157,85 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         known = (codes > 0) & (codes <= len(self.items_))
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
-        return Bunch(history=items, weights=self._attention(asked))
+        explained = Bunch(history=items, weights=self._attention(asked))
+        if self._n_reading:
+            assert asked.items is not None
+            contributions = self._contributions(queries, asked.items - 1)
+            scores = self._pair_scores(queries, asked.items - 1)
+            explained.update(contributions=contributions, base=scores - contributions.sum(axis=1))
+        return explained
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
-        """Return the vectors of histories (n_queries, embedding_dim)."""
-        net = self.net_
-        if not len(queries):
-            return np.zeros((0, net.module_.embedding.shape[1]), dtype=np.float32)
-        batches = queries.batches(net.module_.rows_at_a_time(), net.device)
-        hidden = net.forward_batches(lambda inputs: net.module_(inputs).hidden, batches)
-        return hidden.astype(np.float32)
+        """Return vectors (n_queries, embedding_dim) whose products with the items' score them."""
+        if self.net_.module_.encoder is None:
+            return np.zeros((len(queries), self._catalogue.items.shape[1]), dtype=np.float32)
+        return self._vectors(queries)
+
+    def _vectors(self, queries: Queries) -> NDArray[np.float32]:
+        n_dims = self._catalogue.items.shape[1]
+        return self._forward(self.net_.module_.hidden, queries, (n_dims,))
+
+    @property
+    def _n_reading(self) -> int:
+        n_candidates: int = self.net_.module_.n_candidates
+        return n_candidates
+
+    def _read_scores(
+        self, queries: Queries, candidates: NDArray[np.int64] | None
+    ) -> NDArray[np.float32]:
+        module = self.net_.module_
+        n_read = len(self.items_) if candidates is None else candidates.shape[1]
+        size = module.rows_at_a_time(n_read)
+        return self._forward(module.candidate_scores, queries, (n_read,), candidates, size)
+
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what one item each scores by reading each event, by lag."""
+
+        def added(inputs: Any) -> torch.Tensor:
+            weights, worth = self.net_.module_.read_candidates(inputs)
+            return (weights * worth).sum(1).squeeze(1)
+
+        return self._by_lag(self._forward_tokens(added, queries, items[:, None]), queries)
 
     def _attention(self, asked: Asked) -> NDArray[np.float32]:
-        net, queries = self.net_, self._queries(asked)
-        size = net.module_.rows_at_a_time()
+        queries = self._queries(asked)
+        candidates = None if asked.items is None else asked.items[:, None] - 1
+        weights = self._forward_tokens(self.net_.module_.attention, queries, candidates)
+        weights = self._by_lag(weights, queries)
+        total = weights.sum(axis=1, keepdims=True)
+        return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
+
+    def _by_lag(self, values: NDArray[np.float32], queries: Queries) -> NDArray[np.float32]:
+        """Turn what goes with tokens to lags; the start is no event."""
+        values = np.where(queries.item == len(self.items_) + 1, 0.0, values)
+        return queries.by_lag(values, self.max_history)
+
+    def _forward_tokens(
+        self,
+        function: Callable[[Any], torch.Tensor],
+        queries: Queries,
+        candidates: NDArray[np.int64] | None,
+    ) -> NDArray[np.float32]:
+        """Return what goes with the tokens of queries (n_queries, length)."""
         width = queries.item.shape[1]
 
         def padded(inputs: Any) -> torch.Tensor:
-            weights = net.module_.attention(inputs)
-            return torch.nn.functional.pad(weights, (0, width - weights.shape[1]))
+            values = function(inputs)
+            return torch.nn.functional.pad(values, (0, width - values.shape[1]))
 
-        weights = net.forward_batches(padded, queries.batches(size, net.device)).copy()
-        weights[queries.item == len(self.items_) + 1] = 0.0  # the start is no event
-        weights = queries.by_lag(weights, self.max_history)
-        total = weights.sum(axis=1, keepdims=True)
-        return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
+        return self._forward(padded, queries, (width,), candidates)
+
+    def _forward(
+        self,
+        function: Callable[[Any], torch.Tensor],
+        queries: Queries,
+        shape: tuple[int, ...],
+        candidates: NDArray[np.int64] | None = None,
+        size: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Return ``function`` of the queries (n_queries, *shape), ``size`` of them at once."""
+        if not len(queries):
+            return np.zeros((0, *shape), dtype=np.float32)
+        net = self.net_
+        batches = queries.batches(size or net.module_.rows_at_a_time(), net.device, candidates)
+        return net.forward_batches(function, batches).astype(np.float32)

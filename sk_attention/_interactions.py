@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -18,11 +19,12 @@ from .data.roles import ROLES, id_codes, resolve_role, times
 
 @dataclass(frozen=True)
 class Roles:
-    """Positions of the columns that say who, what and when; None where there is none."""
+    """Positions of the columns that say who, what, when and together with what; else None."""
 
     user: int | None
     item: int | None
     timestamp: int | None
+    session: int | None
 
     @property
     def who_and_what(self) -> tuple[int, int]:
@@ -37,7 +39,7 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
     Parameters
     ----------
     estimator : object
-        Has the parameters ``user``, ``item`` and ``timestamp``.
+        Has the parameters ``user``, ``item`` and ``timestamp``, and perhaps ``session``.
     columns : sequence of Column
         The columns of X.
 
@@ -53,9 +55,8 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
         user and item is found.
     """
     names = [column.name for column in columns]
-    roles = Roles(
-        *(resolve_role(names, role, getattr(estimator, role)) for role in Roles.__annotations__)
-    )
+    given = [getattr(estimator, role, None) for role in Roles.__annotations__]
+    roles = Roles(*map(partial(resolve_role, names), Roles.__annotations__, given))
     if (roles.user is None) != (roles.item is None):
         missing, found = ("item", "user") if roles.item is None else ("user", "item")
         raise ValueError(
@@ -63,12 +64,12 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
             f"{names[:20]}: call it {' or '.join(map(repr, ROLES[missing]))}, or give its name, or "
             f"its position in an array, as {missing}=."
         )
-    given = [position for position in vars(roles).values() if position is not None]
-    twice = [names[position] for position in given if given.count(position) > 1]
+    taken = [position for position in vars(roles).values() if position is not None]
+    twice = [names[position] for position in taken if taken.count(position) > 1]
     if twice:
         raise ValueError(
-            f"{type(estimator).__name__} needs a column each for user, item and timestamp; got "
-            f"{twice[0]!r} for two of them."
+            f"{type(estimator).__name__} needs a column each for user, item, timestamp and "
+            f"session; got {twice[0]!r} for two of them."
         )
     return roles
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._inputs import read_columns
 from ._interactions import event_times, one_time, questions
 from ._recording import RecordingMixin, has_items
-from ._retrieval import Catalogue, Excluded, query_slices, seen_items
+from ._retrieval import Catalogue, Excluded, best_items, query_slices, rank_anew, seen_items
 from ._warnings import warn_of_leak
 from .data.columns import is_table, table_columns
 from .data.histories import Histories
@@ -27,6 +28,7 @@ from .data.queries import (
     past_events,
 )
 from .data.roles import resolve_role
+from .data.sessions import sessions_by_gap
 from .metrics import ndcg_at_k, target_ranks
 
 
@@ -49,6 +51,17 @@ class RecommendingMixin(RecordingMixin):
     @abstractmethod
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return the vectors of histories (n_queries, n_dims)."""
+
+    @property
+    def _n_reading(self) -> int:
+        """How many of the best items read the history before they are ranked; most often none."""
+        return 0
+
+    def _read_scores(
+        self, queries: Queries, candidates: NDArray[np.int64] | None
+    ) -> NDArray[np.float32]:
+        """Return what candidates (n_queries, n_candidates) score by reading; None takes all."""
+        raise NotImplementedError
 
     @available_if(has_items)
     def recommend(
@@ -109,10 +122,13 @@ class RecommendingMixin(RecordingMixin):
             source = self._new_histories(histories, now)
             users = np.arange(source.n_users)
             times = np.full(source.n_users, now)
-        hidden = self._hidden(build_queries(source, users, times, None, *self._sizes))
+        queries = build_queries(source, users, times, None, *self._sizes)
         left_out = self._excluded(source, users, times, candidates, blocked, filter_seen)
-        best, scores = self._catalogue.best(hidden, int(k), left_out)
-        return self._named(best), scores
+        best = np.full((len(queries), int(k)), -1)
+        found = np.full(best.shape, -np.inf, dtype=np.float32)
+        for rows, scores in self._ranking(queries, left_out):
+            best[rows], found[rows] = best_items(scores, int(k))
+        return self._named(best), found
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the score of each row's item for its user, at its time.
@@ -134,13 +150,8 @@ class RecommendingMixin(RecordingMixin):
             foretold: NDArray[np.float64] = self._fields.predict(X)
             return foretold
         asked = self._rows(X)
-        hidden = self._row_vectors(asked)
         assert asked.items is not None
-        scores = self._catalogue.pair_scores(hidden, np.maximum(asked.items - 1, 0))
-        unknown = np.flatnonzero(asked.items == 0)
-        for rows in query_slices(len(unknown), len(self._catalogue)):
-            scores[unknown[rows]] = self._catalogue.scores(hidden[unknown[rows]]).min(axis=1)
-        return scores.astype(np.float64)
+        return self._pair_scores(self._queries(asked), asked.items - 1).astype(np.float64)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the score of each row's item for its user, as `decision_function` does.
@@ -195,15 +206,17 @@ class RecommendingMixin(RecordingMixin):
         left_out = self._excluded(
             self._histories, asked.users, asked.at, None, None, filter_seen
         ).but_for(query[rows.items > 0], rows.items[rows.items > 0] - 1)
-        hidden = self._row_vectors(asked)
         above, tied = np.zeros((2, len(query)), dtype=np.intp)
         order = np.argsort(query, kind="stable")
-        for part in query_slices(len(query), len(self._catalogue)):
-            chosen = order[part]
-            span = slice(query[chosen[0]], query[chosen[-1]] + 1)
-            own = query[chosen] - span.start
-            scores, mask = self._catalogue.scores(hidden[span])[own], left_out.mask(span)[own]
-            above[chosen], tied[chosen] = target_ranks(scores, rows.items[chosen] - 1, mask)
+        for span, scores in self._ranking(self._queries(asked), left_out):
+            asking = order[slice(*np.searchsorted(query[order], [span.start, span.stop]))]
+            mask = left_out.mask(span)
+            for part in query_slices(len(asking), len(self._catalogue)):
+                chosen = asking[part]
+                own = query[chosen] - span.start
+                above[chosen], tied[chosen] = target_ranks(
+                    scores[own], rows.items[chosen] - 1, mask[own]
+                )
         return above, tied
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -247,6 +260,37 @@ class RecommendingMixin(RecordingMixin):
                 sample_weight=weight,
             )
         )
+
+    # ---- scores --------------------------------------------------------------------------------
+
+    def _ranking(
+        self, queries: Queries, left_out: Excluded
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield slices of the queries, and the scores of all items by which these are ranked."""
+        hidden = self._hidden(queries)
+        for rows in query_slices(len(queries), len(self._catalogue)):
+            scores = self._catalogue.scores(hidden[rows])
+            left_out.apply(scores, rows)
+            if self._n_reading:
+                scores = rank_anew(
+                    scores, self._n_reading, partial(self._read_scores, queries.take(rows))
+                )
+            yield rows, scores
+
+    def _pair_scores(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the scores of one item each, for an unknown one (-1) the lowest of all."""
+        hidden = self._hidden(queries)
+        scores = self._catalogue.pair_scores(hidden, np.maximum(items, 0))
+        if self._n_reading:
+            scores += self._read_scores(queries, items[:, None])[:, 0]
+        unknown = np.flatnonzero(items < 0)
+        for rows in query_slices(len(unknown), len(self._catalogue)):
+            some = unknown[rows]
+            everything = self._catalogue.scores(hidden[some])
+            if self._n_reading:
+                everything += self._read_scores(queries.take(some), None)
+            scores[some] = everything.min(axis=1)
+        return scores
 
     # ---- rows to queries -----------------------------------------------------------------------
 
@@ -301,9 +345,6 @@ class RecommendingMixin(RecordingMixin):
         own = asked.items if self._has_times else None
         return build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
 
-    def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
-        return self._hidden(self._queries(asked))
-
     def _askers(self, X: Any, now: float) -> Asked:
         """Read users, with or without a time of their own."""
         if X is None:
@@ -350,7 +391,10 @@ class RecommendingMixin(RecordingMixin):
         behind = starts[1:].repeat(lengths) - 1 - np.arange(len(items))
         gap = self._usual_gap if self._has_times else 0.0
         times = (now - behind * gap).astype(np.float64)
-        return Histories(items, times, np.ones(len(items)), starts)
+        users = np.arange(len(lengths)).repeat(lengths)
+        nearer = np.inf if self._session_gap is None else self._session_gap
+        sessions = sessions_by_gap(users, times, nearer)
+        return Histories(items, times, np.ones(len(items)), starts, sessions)
 
     def _excluded(
         self,

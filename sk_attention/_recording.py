@@ -15,6 +15,7 @@ from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
 from .data.columns import Column, take_rows
 from .data.histories import Histories, build_histories, event_order
+from .data.sessions import sessions_by_gap
 
 
 def has_items(estimator: Any) -> bool:
@@ -34,6 +35,8 @@ class RecordingMixin:
     _has_times: bool
     _now: float
     _usual_gap: float
+    _session_ids: Ids | None
+    _session_gap: float | None
 
     def _forget(self) -> None:
         """Drop what only one of the two ways to fit leaves behind."""
@@ -50,15 +53,38 @@ class RecordingMixin:
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
         times = self._times(columns)
         self._has_times = self._roles.timestamp is not None
+        self._session_ids, sessions = None, None
+        if (session := self._session_column(columns)) is not None:
+            self._session_ids = Ids(session)
+            sessions = self._session_ids.codes(session) - 1
         self._histories = build_histories(
             self._user_ids.codes(user) - 1,
             self._item_ids.codes(item),
             times if self._has_times else None,
             weight,
             len(self.users_),
+            sessions,
         )
         self._now = float(times.max())
-        self._usual_gap = _usual_gap(self._histories) if self._has_times else 1.0
+        gaps = _gaps(self._histories)
+        self._usual_gap = _usual_gap(gaps) if self._has_times else 1.0
+        self._session_gap = self._gap_between_sessions(gaps)
+        self._part_sessions()
+
+    def _session_column(self, columns: Sequence[Column]) -> Column | None:
+        """Return the column that says which interactions belong together, where it is read."""
+        return None
+
+    def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
+        """Return the gap in time that ends a session, where sessions are read and not given."""
+        return None
+
+    def _part_sessions(self) -> None:
+        """Part the histories into sessions where gaps in time do so."""
+        if self._session_gap is not None:
+            old = self._histories
+            sessions = sessions_by_gap(old.users, old.times, self._session_gap)
+            self._histories = replace(old, sessions=sessions)
 
     @property
     def item_reach_(self) -> NDArray[np.float64]:
@@ -112,9 +138,20 @@ class RecordingMixin:
             times,
             np.concatenate([old.weight, weight]),
             len(self.users_),
+            self._added_sessions(columns),
         )
+        self._part_sessions()
         self._now = max(self._now, float(both.max()))
         return event_order(users, times) >= len(old)
+
+    def _added_sessions(self, columns: Sequence[Column]) -> NDArray[np.int64] | None:
+        """Return the sessions of the old events and of new rows, where a column tells them."""
+        if self._session_ids is None or self._roles.session is None:
+            return None
+        session = columns[self._roles.session]
+        self._session_ids, codes = self._session_ids.joined(session)
+        old = codes[self._histories.sessions + 1]
+        return np.concatenate([old, self._session_ids.codes(session)]) - 1
 
     def _weights(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -144,8 +181,13 @@ class RecordingMixin:
         return event_times(column, len(columns[0].values))
 
 
-def _usual_gap(histories: Histories) -> float:
-    """Return the median time from one event of a user to the next, where that is positive."""
-    gaps = np.diff(histories.times)[np.diff(histories.users) == 0]
+def _gaps(histories: Histories) -> NDArray[np.float64]:
+    """Return the times from one event of a user to the next."""
+    gaps: NDArray[np.float64] = np.diff(histories.times)[np.diff(histories.users) == 0]
+    return gaps
+
+
+def _usual_gap(gaps: NDArray[np.float64]) -> float:
+    """Return the median gap among those that are positive."""
     gaps = gaps[gaps > 0]
     return float(np.median(gaps)) if len(gaps) else 1.0

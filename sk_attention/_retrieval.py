@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,38 +49,65 @@ class Catalogue:
         scores: NDArray[np.float32] = np.einsum("qd,qd->q", hidden, vectors) + bias
         return scores
 
-    def best(
-        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the k best items of each history, best first.
 
-        Parameters
-        ----------
-        hidden : ndarray of shape (n_queries, n_dims)
-            Histories.
-        k : int
-            Items wanted.
-        left_out : Excluded
-            What not to recommend.
+def best_items(
+    scores: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the k best items of each query, best first.
 
-        Returns
-        -------
-        items : ndarray of shape (n_queries, k), dtype int64
-            Positions of the items, -1 where there is none left.
-        scores : ndarray of shape (n_queries, k), dtype float32
-            Their scores, not rising; -inf where there is no item.
-        """
-        n_queries, n_found = len(hidden), min(k, len(self))
-        items = np.full((n_queries, k), -1)
-        found = np.full((n_queries, k), -np.inf, dtype=np.float32)
-        for rows in query_slices(n_queries, len(self)):
-            scores = self.scores(hidden[rows])
-            left_out.apply(scores, rows)
-            top = torch.as_tensor(scores).topk(n_found, dim=1)
-            found[rows, :n_found] = top.values.numpy()
-            items[rows, :n_found] = top.indices.numpy()
-        items[np.isneginf(found)] = -1
-        return items, found
+    Parameters
+    ----------
+    scores : ndarray of shape (n_queries, n_items)
+        Scores, -inf for what is left out.
+    k : int
+        Items wanted.
+
+    Returns
+    -------
+    items : ndarray of shape (n_queries, k), dtype int64
+        Positions of the items, -1 where there is none left.
+    scores : ndarray of shape (n_queries, k), dtype float32
+        Their scores, not rising; -inf where there is no item.
+    """
+    n_queries, n_items = scores.shape
+    n_found = min(k, n_items)
+    items = np.full((n_queries, k), -1)
+    found = np.full((n_queries, k), -np.inf, dtype=np.float32)
+    top = torch.as_tensor(scores).topk(n_found, dim=1)
+    found[:, :n_found] = top.values.numpy()
+    items[:, :n_found] = top.indices.numpy()
+    items[np.isneginf(found)] = -1
+    return items, found
+
+
+def rank_anew(
+    scores: NDArray[np.float32], n_best: int, read: Callable[[Any], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Add to the scores of the best items what these read of the history; the rest stays behind.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_queries, n_items)
+        Scores, -inf for what is left out.
+    n_best : int
+        How many items of each query read.
+    read : callable
+        Positions of items (n_queries, n_best), or None for all items -> what they add.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_queries, n_items)
+        Those of the rest are lowered together where one would come before the best.
+    """
+    if n_best >= scores.shape[1]:
+        return scores + read(None)
+    top = torch.as_tensor(scores).topk(n_best + 1, dim=1)
+    best, first = top.indices[:, :-1].numpy(), top.values.numpy()
+    anew, highest_left = first[:, :-1] + read(best), first[:, -1]
+    lowest = np.where(np.isneginf(anew), np.inf, anew).min(axis=1)
+    scores = scores + np.minimum(lowest - highest_left - 1.0, 0.0)[:, None]
+    np.put_along_axis(scores, best, anew, axis=1)
+    return scores
 
 
 class Excluded:

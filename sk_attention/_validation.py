@@ -65,6 +65,9 @@ POPULAR_CONSTRAINTS: dict[str, Any] = {
 RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
     **_ROLES,
     **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
+    "session": "no_validation",  # as the other columns
+    "session_gap": "no_validation",  # data.sessions knows what it may be
+    "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
     "embedding_dim": [Interval(Integral, 1, None, closed="left")],
     "max_history": [Interval(Integral, 1, None, closed="left")],
     "batch_size": PARAMETER_CONSTRAINTS["batch_size"],

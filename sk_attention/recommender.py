@@ -24,9 +24,11 @@ from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads, check_unchanged
 from .data.columns import Column, take_rows
 from .data.histories import WindowBatches, Windows, training_windows, windows_with
+from .data.sessions import gap_seconds, parting_gap
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
+from .nn.reranking import RerankingLoss
 from .training.devices import resolve_device, resolve_precision
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
@@ -41,9 +43,12 @@ FIELD_PARAMETERS = (
     *("learning_rate", "device", "precision", "random_state", "verbose"),
 )
 
+# Fields have no sessions, so there is one level less to read.
+FIELD_ATTENTION = {"self": "self", "cross": "cross", "double": "double", "hierarchical": "self"}
+
 # What a network is built with, and partial fits cannot change.
 BUILDING_PARAMETERS = (
-    *("user", "item", "timestamp"),
+    *("user", "item", "timestamp", "session", "session_gap", "attention"),
     *("embedding_dim", "n_heads", "n_layers", "max_history"),
 )
 
@@ -55,14 +60,24 @@ MIN_USERS_TO_HOLD_OUT = 20
 
 
 class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
-    r"""Rank all items by what a user did so far, with causal self attention over the history.
+    r"""Rank all items by what a user did so far, with attention to the history.
 
     ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
     learned from the rows of the same user before it, so the order in time matters and the order
-    of the rows does not. What a user's history says becomes a vector *h*, and item *i* scores
-    :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items [1]_,
-    [2]_. If times are known, it matters when a recommendation is asked for, and how long ago each
-    event was [3]_.
+    of the rows does not. If times are known, it matters when a recommendation is asked for, and how
+    long ago each event was [3]_. ``attention`` says how the history is read:
+
+    - "self": causal self attention makes it a vector *h*, and item *i* scores
+      :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items
+      [1]_, [2]_.
+    - "cross": each item reads the history with weights :math:`\alpha_{ij}` of its own and scores
+      the sum of what it finds there, :math:`c_i = \sum_j \alpha_{ij}\, e_i \cdot v_j`, plus
+      :math:`b_i` [4]_; learned among up to 512 sampled items. The event *j* has the value
+      :math:`v_j`.
+    - "double": both, learned together, the sum of the two losses. The best 256 items by the first
+      score are ranked anew by :math:`h \cdot e_i + b_i + c_i`, ahead of the rest.
+    - "hierarchical": like "self", but *h* reads within each session of the history, then across the
+      sessions: an event's weight is that of its session times its own within the session [5]_.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
     "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
@@ -78,12 +93,23 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     timestamp : "auto", str, int or None, default="auto"
         Name or position of the column of times, numbers or datetimes. Where there is none, or for
         None, the order of the rows is the order in time.
+    session : "auto", str, int or None, default="auto"
+        Name or position of the column of sessions, such as visits or invoices, for "hierarchical"
+        attention: successive events of a user that have the same one form a session. "auto" takes
+        the column called "session" or "session_id".
+    session_gap : "auto", number, timedelta or str, default="auto"
+        Without a column of sessions, a longer time between two events ends a session: seconds, the
+        unit of a column of numbers, a timedelta, or a string such as "30min" (s, min, h, d, w).
+        "auto" takes the gap that parts short gaps from long ones best on a logarithmic scale.
+    attention : {"self", "cross", "double", "hierarchical"}, default="self"
+        How the history is read. Without users and items the same kind is used between fields,
+        "self" for "hierarchical".
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
         Heads of the attention.
     n_layers : int, default=2
-        Blocks of self attention.
+        Blocks of self attention; "cross" has none.
     dropout : float, default=0.2
         Share of the tokens and of what blocks add that is dropped in training.
     max_history : int, default=50
@@ -126,8 +152,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     Attributes
     ----------
     attention_weights_ : ndarray of shape (1, max_history) or (1, n_features_in_)
-        Where the last block looks when it recommends, by lag: first the latest event. The mean over
-        the users of ``fit``; sums to 1. Without users and items, where the features are read.
+        Where the last block looks when it recommends, by lag: first the latest event. With "cross",
+        where an item looks of which nothing is known. The mean over the users of ``fit``; sums to
+        1. Without users and items, where the features are read.
     items_ : ndarray of shape (n_items,)
         The items known, sorted.
     item_reach_ : ndarray of shape (n_items,), dtype float64
@@ -137,7 +164,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     n_iter_ : int
         Passes done, those of all trainings.
     loss_curve_ : list of float
-        Cross entropy of the next item in each pass.
+        Cross entropy of the next item in each pass; with "double" the sum of both.
     validation_scores_ : ndarray of shape (n_passes,) or None
         NDCG@10 of the held-out interactions after each pass, all items ranked; None where nothing
         was held out.
@@ -159,6 +186,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
        SASRec?", RecSys 2023.
     .. [3] Zhai et al., "Actions speak louder than words: trillion-parameter sequential transducers
        for generative recommendations", ICML 2024.
+    .. [4] Zhou et al., "Deep interest network for click-through rate prediction", KDD 2018.
+    .. [5] Ying et al., "Sequential recommender system based on hierarchical attention network",
+       IJCAI 2018.
 
     Examples
     --------
@@ -179,6 +209,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         user: Any = "auto",
         item: Any = "auto",
         timestamp: Any = "auto",
+        session: Any = "auto",
+        session_gap: Any = "auto",
+        attention: str = "self",
         embedding_dim: int = 64,
         n_heads: int = 2,
         n_layers: int = 2,
@@ -202,6 +235,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.user = user
         self.item = item
         self.timestamp = timestamp
+        self.session = session
+        self.session_gap = session_gap
+        self.attention = attention
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -309,6 +345,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
                 interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns)
             elif cold:
                 check_heads(self.embedding_dim, self.n_heads)
+                self._check_sessions(columns)
                 self._record(columns, y, sample_weight)
                 self._seed = draw_seed(self.random_state)
                 self._build()
@@ -356,6 +393,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
+        self._check_sessions(columns)
         self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
         self._build()
@@ -369,7 +407,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
         shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
-        fields = MultiTaskAttentionRegressor("self", **shared)
+        fields = MultiTaskAttentionRegressor(FIELD_ATTENTION[self.attention], **shared)
         if method == "partial_fit" and not has_items(self):
             fields = copy.deepcopy(self._fields).set_params(**shared)
         interrupt = None
@@ -386,11 +424,37 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.attention_weights_ = fields.attention_weights_
         return interrupt
 
+    def _check_sessions(self, columns: Sequence[Column]) -> None:
+        gap_seconds(self.session_gap)
+        roles = self._roles
+        if self.attention == "hierarchical" and roles.session is None and roles.timestamp is None:
+            raise ValueError(
+                'attention="hierarchical" reads a history session by session, but there is neither '
+                "a column of sessions nor one of times among "
+                f"{[column.name for column in columns][:20]}: call it 'session', 'session_id' or "
+                "'timestamp', or give its name or position as session= or timestamp=."
+            )
+
+    def _session_column(self, columns: Sequence[Column]) -> Column | None:
+        position = self._roles.session
+        if self.attention != "hierarchical" or position is None:
+            return None
+        return columns[position]
+
+    def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
+        given = gap_seconds(self.session_gap)
+        if self.attention != "hierarchical" or self._roles.session is not None:
+            return None
+        return parting_gap(gaps) if given is None else given
+
     def _build(self) -> None:
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device, tiny=False)
+        items, weight = self._histories.items, self._histories.weight
+        shares = np.bincount(items, weights=weight, minlength=len(self.items_) + 1)[1:]
         network = HistoryNetwork(
-            len(self.items_),
+            self.attention,
+            torch.as_tensor(shares),
             self.embedding_dim,
             self.n_heads,
             self.n_layers,
@@ -402,7 +466,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
-            RankingLoss(),
+            RankingLoss() if network.reader is None else RerankingLoss(),
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
@@ -496,7 +560,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Keep the items' vectors, which every recommendation needs."""
         module = self.net_.module_
         with torch.no_grad():
-            items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
+            items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
         self._catalogue = Catalogue(items, bias)
 

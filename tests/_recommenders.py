@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sk_attention import AttentionRecommender
 from sk_attention.datasets import make_interactions
 
+ATTENTIONS = ("self", "cross", "double", "hierarchical")
+
 # Sizes at which a fit takes a fraction of a second.
 SMALL = {
     "embedding_dim": 8,

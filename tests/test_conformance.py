@@ -9,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_attention import AttentionRecommender, PopularRecommender
 from tests._estimators import KINDS, over_kinds, small, variants
+from tests._recommenders import ATTENTIONS as RECOMMENDERS
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
 FURTHER_CHECKS = [
@@ -42,6 +43,14 @@ def test_small_networks_pass_every_check(estimator, check):
 
 @parametrize_with_checks([AttentionRecommender(max_epochs=30), PopularRecommender()])
 def test_a_recommender_without_users_and_items_passes_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [AttentionRecommender(attention=kind, max_epochs=10) for kind in RECOMMENDERS[1:]]
+)
+def test_a_recommender_of_any_attention_passes_every_check(estimator, check):
     passes(estimator, check)
 
 

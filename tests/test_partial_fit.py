@@ -47,6 +47,16 @@ def test_training_goes_on_from_a_fit(model):
     assert own.n_iter_ == model.n_iter_ + 2
 
 
+@pytest.mark.parametrize("attention", ["self", "cross", "double", "hierarchical"])
+def test_every_kind_of_attention_learns_on_with_new_items(attention):
+    own = recommender(attention=attention, max_epochs=2).fit(X)
+    own.update_history(NEW_ITEM.iloc[:3])  # of an item that is unknown so far
+    own.partial_fit(NEW_ITEM.iloc[3:]).partial_fit(LATER)
+    assert -7 in own.items_
+    assert -7 in own.recommend([-9], k=len(own.items_))[0]
+    assert len(own._histories.sessions) == len(own._histories) == len(X) + 2 * len(LATER)
+
+
 def test_histories_are_those_of_all_rows(model):
     own = copy.deepcopy(model).partial_fit(LATER)
     whole = recommender(max_epochs=1).fit(DATA)

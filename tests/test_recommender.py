@@ -21,17 +21,23 @@ from sk_attention import AttentionRecommender
 from sk_attention.datasets import make_interactions
 from sk_attention.metrics import ndcg_at_k, target_ranks
 from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
-from tests._recommenders import assert_same_model, interactions, recommender
+from tests._recommenders import ATTENTIONS, assert_same_model, interactions, recommender
 
 X = interactions()
 SECONDS = X["timestamp"].astype("datetime64[s]").astype(np.int64)
 ARRAY = np.column_stack([X["user_id"], X["item_id"], SECONDS])
+over_attentions = pytest.mark.parametrize("attention", ATTENTIONS)
 ROLES = {"user": 0, "item": 1, "timestamp": 2}
 
 
-@pytest.fixture(scope="module")
-def model():
-    return recommender().fit(X)
+@pytest.fixture(scope="module", params=ATTENTIONS)
+def model(request):
+    return recommender(attention=request.param).fit(X)
+
+
+def like(model, **parameters):
+    """A recommender with the same kind of attention."""
+    return recommender(attention=model.attention, **parameters)
 
 
 # ---- what X may be -----------------------------------------------------------------------------
@@ -54,7 +60,7 @@ def model():
 )
 def test_same_interactions_give_the_same_model_in_whatever_table(model, table, roles):
     roles = {role: 2 if value == -1 else value for role, value in roles.items()}
-    other = recommender(**roles).fit(table)
+    other = like(model, **roles).fit(table)
     assert_same_model(other, model)
     assert_array_equal(other.decision_function(table), model.decision_function(X))
 
@@ -70,7 +76,7 @@ def test_same_interactions_give_the_same_model_in_whatever_table(model, table, r
 )
 def test_ids_may_be_of_any_type(model, name):
     users, items = [name(u) for u in X["user_id"]], [name(i) for i in X["item_id"]]
-    named = recommender().fit(X.assign(user_id=users, item_id=items))
+    named = like(model).fit(X.assign(user_id=users, item_id=items))
     expected, scores = model.recommend([3, 20], k=4)
     found, named_scores = named.recommend([name(3), name(20)], k=4)
     assert found.tolist() == [[name(i) for i in row] for row in expected.tolist()]
@@ -82,7 +88,7 @@ def test_ids_may_be_of_any_type(model, name):
 def test_order_of_the_rows_does_not_matter_where_times_are_known(model):
     assert not X.duplicated(["user_id", "timestamp"]).any()
     shuffled = X.sample(frac=1.0, random_state=1)
-    assert_same_model(recommender().fit(shuffled), model)
+    assert_same_model(like(model).fit(shuffled), model)
 
 
 def test_order_of_the_rows_is_time_where_there_are_no_times():
@@ -119,8 +125,11 @@ def test_rows_of_equal_time_keep_their_order():
     ],
     ids=["one row", "no time", "duplicates", "one-item users", "one user", "each row thrice"],
 )
-def test_odd_tables_are_learned_too(table):
-    own = recommender().fit(table)
+@over_attentions
+def test_odd_tables_are_learned_too(table, attention):
+    if attention == "hierarchical":
+        table = table.assign(session="s")
+    own = recommender(attention=attention).fit(table)
     items, scores = own.recommend(k=2, filter_seen=False)
     n_found = min(2, len(own.items_))
     assert np.isfinite(scores[:, :n_found]).all()
@@ -129,9 +138,10 @@ def test_odd_tables_are_learned_too(table):
     assert 0.0 <= own.score(table) <= 1.0
 
 
+@over_attentions
 @pytest.mark.parametrize("max_history", [1, 2, 500])
-def test_histories_may_be_shorter_or_longer_than_what_is_looked_at(max_history):
-    own = recommender(max_history=max_history).fit(X)
+def test_histories_may_be_shorter_or_longer_than_what_is_looked_at(max_history, attention):
+    own = recommender(attention=attention, max_history=max_history).fit(X)
     assert own.attention_weights_.shape == (1, max_history)
     assert own.attend(X.iloc[:3]).shape == (3, max_history)
 
@@ -148,9 +158,9 @@ def test_rows_that_count_for_nothing_equal_absent_rows(model, idle):
     both = pd.concat([X, IDLE], ignore_index=True)
     counts = np.r_[np.ones(len(X)), np.zeros(len(IDLE))]
     if idle == "weight":
-        own = recommender().fit(both, sample_weight=counts)
+        own = like(model).fit(both, sample_weight=counts)
     else:
-        own = recommender().fit(both, counts if idle == "relevance" else 2 * counts - 1)
+        own = like(model).fit(both, counts if idle == "relevance" else 2 * counts - 1)
     assert_array_equal(own.users_, model.users_)
     assert_array_equal(own.items_, model.items_)
     assert_same_model(own, model)
@@ -159,9 +169,9 @@ def test_rows_that_count_for_nothing_equal_absent_rows(model, idle):
 def test_relevance_and_weights_multiply_and_their_scale_does_not_matter(model):
     rng = np.random.default_rng(0)
     relevance, weight = rng.uniform(0.5, 2.0, size=(2, len(X)))
-    both = recommender().fit(X, relevance, sample_weight=weight)
-    assert_same_model(both, recommender().fit(X, relevance * weight))
-    assert_same_model(recommender().fit(X, np.full(len(X), 4.0)), model)
+    both = like(model).fit(X, relevance, sample_weight=weight)
+    assert_same_model(both, like(model).fit(X, relevance * weight))
+    assert_same_model(like(model).fit(X, np.full(len(X), 4.0)), model)
     assert not np.array_equal(both.recommend(k=5)[1], model.recommend(k=5)[1])
 
 
@@ -200,7 +210,7 @@ def test_refit_can_be_left_out():
 
 
 def test_parameters_stay_as_they_are_and_are_cloned(model):
-    assert clone(model).get_params() == model.get_params() == recommender().get_params()
+    assert clone(model).get_params() == model.get_params() == like(model).get_params()
     with pytest.raises(NotFittedError):
         clone(model).recommend()
 
@@ -224,10 +234,10 @@ def test_a_dumped_model_recommends_the_same(model, tmp_path):
 
 def test_same_seed_gives_the_same_model_and_leaves_global_generators_alone(model):
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    assert_same_model(recommender().fit(X), model)
+    assert_same_model(like(model).fit(X), model)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
-    other = recommender(random_state=1).fit(X)
+    other = like(model, random_state=1).fit(X)
     assert not np.array_equal(other.recommend(k=5)[1], model.recommend(k=5)[1])
 
 
@@ -239,7 +249,7 @@ def test_same_seed_gives_the_same_model_and_leaves_global_generators_alone(model
         {"weight_decay": 0.1, "max_grad_norm": None},
         {"batch_size": 7},
         {"precision": "float64"},
-        {"precision": "bf16"},
+        *({"precision": "bf16", "attention": attention} for attention in ATTENTIONS),
         {"n_heads": 4, "n_layers": 3, "dropout": 0.0},
     ],
     ids=str,
@@ -271,9 +281,10 @@ class Break(Callback):
             raise self.error
 
 
+@over_attentions
 @pytest.mark.parametrize("in_pass", [1, 3])
-def test_interrupt_leaves_a_usable_model_and_is_raised_again(in_pass):
-    own = recommender(callbacks=[Break(KeyboardInterrupt(), in_pass)])
+def test_interrupt_leaves_a_usable_model_and_is_raised_again(in_pass, attention):
+    own = recommender(attention=attention, callbacks=[Break(KeyboardInterrupt(), in_pass)])
     with pytest.raises(KeyboardInterrupt):
         own.fit(X)
     assert own.n_iter_ == len(own.loss_curve_) == in_pass - 1
@@ -354,8 +365,16 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({"user": "who"}, X, "user='who' is not a column of X"),
         ({"item": 3}, X, "item must be .* a position from 0 to 2; got 3"),
         ({"timestamp": -1}, X, "timestamp must be .* got -1"),
-        ({"item": "user_id"}, X, "needs a column each for user, item and timestamp; got 'user_id'"),
-        ({"timestamp": 1}, X, "needs a column each for user, item and timestamp; got 'item_id'"),
+        (
+            {"item": "user_id"},
+            X,
+            "needs a column each for user, item, timestamp and session; got 'user_id'",
+        ),
+        (
+            {"timestamp": 1},
+            X,
+            "needs a column each for user, item, timestamp and session; got 'item_id'",
+        ),
         ({}, X.assign(user=1), "matches the columns 'user_id' and 'user'"),
         ({}, MISSING_USER, "'user_id' holds ids, of which none may be missing; the one in row 7"),
         ({}, MISSING_ITEM, "'item_id' holds ids, of which none may be missing; the one in row 0"),
@@ -365,6 +384,7 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({}, ARRAY[:, 0], "Expected 2D array, got 1D"),
         ({"embedding_dim": 9}, X, "embedding_dim must be a multiple of n_heads"),
         ({"embedding_dim": 0}, X, "'embedding_dim' parameter of AttentionRecommender"),
+        ({"attention": "bidirectional"}, X, "'attention' parameter of AttentionRecommender"),
         ({"max_history": 0}, X, "'max_history' parameter of AttentionRecommender"),
         ({"max_epochs": "auto"}, X, "'max_epochs' parameter of AttentionRecommender"),
         ({"batch_size": 0}, X, "'batch_size' parameter of AttentionRecommender"),

@@ -14,7 +14,8 @@ from sk_attention import _retrieval
 from sk_attention.metrics import ndcg_at_k
 from sk_attention.metrics import target_ranks as ranks_of_scores
 from sk_attention.model_selection import LeaveLastOut
-from tests._recommenders import interactions, recommender
+from sk_attention.nn import recommender as networks
+from tests._recommenders import ATTENTIONS, interactions, recommender
 
 DATA = interactions()
 ((TRAIN, TEST),) = LeaveLastOut().split(DATA)
@@ -23,14 +24,14 @@ N_ITEMS = X["item_id"].nunique()
 LONG_AGO, FAR_AHEAD = "1999-01-01", "2099-01-01"
 
 
-@pytest.fixture(scope="module")
-def model():
-    return recommender().fit(X)
+@pytest.fixture(scope="module", params=ATTENTIONS)
+def model(request):
+    return recommender(attention=request.param).fit(X)
 
 
-@pytest.fixture(scope="module")
-def timeless():
-    return recommender(timestamp=None).fit(X)
+@pytest.fixture(scope="module", params=["self", "cross", "double"])
+def timeless(request):
+    return recommender(attention=request.param, timestamp=None).fit(X)
 
 
 @pytest.fixture(params=["one slice", "several slices"])
@@ -130,7 +131,7 @@ def test_at_a_moment_in_the_past_later_events_are_not_there(model):
         left = set(model.items_.tolist()) - set(early["item_id"][early["user_id"] == user])
         assert {item for item in items[user] if item is not None} == left
     # a model that does not know them yet recommends the same then
-    ignorant = recommender().fit(early)
+    ignorant = recommender(attention=model.attention).fit(early)
     knowing = copy.deepcopy(ignorant).update_history(X[X["timestamp"] > noon])
     expected = ignorant.recommend(k=5, at=noon)[1]
     assert_allclose(knowing.recommend(ignorant.users_, k=5, at=noon)[1], expected, atol=1e-5)
@@ -167,7 +168,7 @@ def test_users_are_found_in_tables_by_the_names_of_fit(model, columns):
     names = {"user_id": "who", "item_id": "what", "timestamp": "when"}
     table = X.rename(columns=names)[columns]
     roles = {"user": "who", "item": "what", "timestamp": columns.index("when")}
-    own = recommender(**roles).fit(table)
+    own = recommender(attention=model.attention, **roles).fit(table)
     expected = model.recommend([3, 5], k=3)[1]
     assert_array_equal(own.recommend(pd.DataFrame({"who": [3, 5]}), k=3)[1], expected)
     noon = X["timestamp"].median()
@@ -212,9 +213,8 @@ METHODS = ["decision_function", "predict", "transform", "attend"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", ["model", "timeless"])
-def test_a_row_gives_the_same_alone_and_among_others(name, method, request):
-    function = getattr(request.getfixturevalue(name), method)
+def test_a_row_gives_the_same_alone_and_among_others(model, method):
+    function = getattr(model, method)
     rows = pd.concat([LATER, X.iloc[::5], LATER.assign(user_id=99), LATER.assign(item_id=99)])
     together = function(rows)
     assert len(together) == len(rows)
@@ -252,6 +252,8 @@ def test_a_row_sees_nothing_later(model):
 def test_scores_are_products_of_the_vectors_that_transform_gives(model):
     vectors = model.transform(LATER)
     assert (vectors.shape, vectors.dtype) == ((len(LATER), 8), np.float32)
+    if model.attention in ("cross", "double"):
+        return  # a candidate reads the history, too
     network = model.net_.module_
     items = network.embedding[1:-1].detach().numpy()
     bias = network.item_bias.detach().numpy()
@@ -317,6 +319,93 @@ def test_items_of_like_vectors_are_similar(model, slices):
     assert np.isneginf(similarities[0, -2:]).all()
 
 
+# ---- candidates that read the history ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def double():
+    return recommender(attention="double").fit(X)
+
+
+@pytest.fixture
+def few_are_ranked_anew(monkeypatch):
+    monkeypatch.setattr(networks, "RERANKED", 6)
+
+
+def test_the_best_by_vector_are_ranked_anew_and_the_rest_stays_behind(double, few_are_ranked_anew):
+    items, scores = double.recommend(k=N_ITEMS)
+    assert (scores[:, :-1] >= scores[:, 1:])[np.isfinite(scores[:, 1:])].all()
+    rows = X.drop_duplicates("user_id", keep="last").sort_values("user_id")
+    rows = rows.assign(timestamp=X["timestamp"].max())
+    network, vectors = double.net_.module_, double.transform(rows.assign(item_id=999))
+    by_vector = vectors @ network.item_vectors().detach().numpy().T
+    by_vector += network.item_bias.detach().numpy()
+    sums = all_scores(double, rows)
+    for user, own in enumerate(double.users_):
+        left = np.flatnonzero(~np.isin(double.items_, past(own)))
+        order = left[np.argsort(-by_vector[user, left])]
+        best = order[:6][np.argsort(-sums[user, order[:6]])]
+        expected = double.items_[np.r_[best, order[6:]]].tolist()
+        assert items[user, : len(expected)].tolist() == expected
+        assert_allclose(scores[user, :6], sums[user, best], atol=1e-5)
+        assert_allclose(
+            np.diff(scores[user, 6 : len(expected)]),
+            np.diff(by_vector[user, order[6:]]),
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("filter_seen", [True, False])
+def test_targets_rank_as_they_are_recommended(double, few_are_ranked_anew, filter_seen, slices):
+    items, _ = double.recommend(LATER, k=N_ITEMS, filter_seen=filter_seen)
+    above, tied = double.target_ranks(LATER, filter_seen=filter_seen)
+    assert not tied.any()
+    for row, (user, item) in enumerate(zip(LATER["user_id"], LATER["item_id"], strict=True)):
+        if not filter_seen or item not in past(user):
+            assert items[row, above[row]] == item
+    assert (above >= 6).any()
+    assert (above < 6).any()
+
+
+def test_fewer_items_left_than_are_ranked_anew(double, few_are_ranked_anew):
+    items, scores = double.recommend(k=8, candidates=[1, 5, 9], filter_seen=False)
+    assert all(sorted(row[:3]) == [1, 5, 9] for row in items.tolist())
+    assert np.isfinite(scores[:, :3]).all()
+    assert np.isneginf(scores[:, 3:]).all()
+    assert double.recommend([0], k=2, candidates=[])[0].tolist() == [[None, None]]
+
+
+@pytest.mark.parametrize("attention", ["cross", "double"])
+def test_scores_are_what_each_event_adds_and_a_base(attention):
+    own = recommender(attention=attention).fit(X)
+    rows = pd.concat([LATER, LATER.iloc[:2].assign(user_id=999), LATER.iloc[:1].assign(item_id=99)])
+    explained, scores = own.explain(rows), own.decision_function(rows)
+    assert explained.contributions.shape == explained.weights.shape == (len(rows), 8)
+    total = explained.base + explained.contributions.sum(axis=1)
+    assert_allclose(total, scores, atol=1e-5)
+    assert not explained.contributions[explained.weights == 0].any()
+    assert not explained.contributions[-3:].any()  # nobody, nobody, nothing
+    # what is left is what the item scores without events of its own: bias, start and vector
+    network = own.net_.module_
+    whole = np.array([len(past(user)) < 8 for user in LATER["user_id"]])  # these read the start
+    assert 0 < whole.sum() < len(LATER)
+    code = np.searchsorted(own.items_, LATER["item_id"])
+    base = network.item_bias.detach().numpy()[code]
+    if attention == "double":
+        vectors = network.item_vectors().detach().numpy()[code]
+        base = base + (own.transform(LATER) * vectors).sum(axis=1)
+    assert_allclose(explained.base[: len(LATER)][~whole], base[~whole], atol=1e-5)
+    assert not np.allclose(explained.base[: len(LATER)][whole], base[whole], atol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["cross", "double"])
+def test_each_item_looks_on_its_own(attention):
+    own = recommender(attention=attention).fit(X)
+    other = LATER.assign(item_id=(LATER["item_id"] + 1) % 30)
+    assert not np.allclose(own.attend(other), own.attend(LATER), atol=1e-4)
+    assert "contributions" not in recommender(attention="self").fit(X).explain(LATER)
+
+
 # ---- where it looks ----------------------------------------------------------------------------
 
 
@@ -347,8 +436,10 @@ def test_short_histories_are_explained_from_the_latest_event_on(model):
 def test_attention_weights_are_the_mean_over_the_users(model):
     now = pd.DataFrame({"user_id": model.users_, "item_id": 999})
     now["timestamp"] = X["timestamp"].max()
-    expected = model.attend(now[list(X)]).mean(axis=0, keepdims=True)
-    assert_allclose(model.attention_weights_, expected, atol=1e-6)
+    if model.attention != "double":  # of an unknown item only that it is asked for is known
+        expected = model.attend(now[list(X)]).mean(axis=0, keepdims=True)
+        assert_allclose(model.attention_weights_, expected, atol=1e-6)
+    assert_allclose(model.attention_weights_.sum(), 1.0, rtol=1e-6)
 
 
 def test_unknown_items_of_a_history_are_looked_at_but_have_no_name(model):

@@ -8,6 +8,7 @@
 `--protocol temporal` trains on the first 90 % by time and asks for each user's first interaction
 after that; `leave_one_out` asks for each user's last, and knows the future of the others. All items
 are ranked, ties share their places, unknown items are misses. Intervals are bootstraps over users.
+`--validation` splits the rows to train on once more in the same way, to choose by.
 
     SK_ATTENTION_DATA=../shared/data python -m benchmarks.quality.recommender --sets retail
 """
@@ -30,6 +31,7 @@ from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
 
 ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")) / "recsys"
 REPEATS = {"retail": True, "planted": False, "movielens": False, "video": False, "wikipedia": True}
+KINDS = ["self", "cross", "double", "hierarchical"]
 FILES = {"video": "sasrec_amazon_video/Video.txt", "wikipedia": "sasrec_wikipedia/wikipedia.txt"}
 
 
@@ -45,9 +47,12 @@ def interactions(name: str) -> pd.DataFrame:
     return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=["user_id", "item_id"], header=None)
 
 
-def models(name: str, seed: int) -> dict[str, Any]:
+def models(name: str, seed: int, attention: list[str]) -> dict[str, Any]:
     """Return the models to compare, all at their defaults."""
-    chosen: dict[str, Any] = {"sk_attention": AttentionRecommender(random_state=seed)}
+    chosen: dict[str, Any] = {
+        f"sk_attention, {kind}": AttentionRecommender(attention=kind, random_state=seed)
+        for kind in attention
+    }
     chosen["popular"] = PopularRecommender()
     if name == "planted":
         chosen["true probabilities"] = TruePlanted()
@@ -73,6 +78,8 @@ def main() -> None:
     options.add_argument(
         "--protocol", default="temporal", choices=["temporal", "leave_one_out"], help="which rows"
     )
+    options.add_argument("--validation", action="store_true", help="never look at the test rows")
+    options.add_argument("--attention", nargs="+", default=["self"], choices=KINDS)
     chosen = options.parse_args()
     set_threads(chosen.threads)
     records: list[Record] = []
@@ -81,7 +88,9 @@ def main() -> None:
         temporal = chosen.protocol == "temporal" and name not in {*FILES, "planted"}
         split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()
         train, test = (X.iloc[rows] for rows in next(iter(split.split(X))))
-        for model_name, model in models(name, chosen.seed).items():
+        if chosen.validation:
+            train, test = (train.iloc[rows] for rows in next(iter(split.split(train))))
+        for model_name, model in models(name, chosen.seed, chosen.attention).items():
             start = time.process_time()
             model.fit(train)
             seconds = time.process_time() - start
@@ -92,6 +101,8 @@ def main() -> None:
                 {
                     "set": name,
                     "protocol": "temporal" if temporal else "leave one out",
+                    "rows": "validation" if chosen.validation else "test",
+                    "seed": chosen.seed,
                     "model": model_name,
                     "asked": len(test),
                     "unknown items": int((~test["item_id"].isin(train["item_id"])).sum()),

@@ -31,12 +31,15 @@ class Histories:
         Weight of each event as a target: 0 for one that is history only.
     starts : ndarray of shape (n_users + 1,), dtype int64
         Where each user's events begin; the last entry is n_events.
+    sessions : ndarray of shape (n_events,), dtype int64
+        Equal for successive events of one session, from 0 on; all 0 where no sessions are known.
     """
 
     items: NDArray[np.int64]
     times: NDArray[np.float64]
     weight: NDArray[np.float64]
     starts: NDArray[np.int64]
+    sessions: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.items)
@@ -58,6 +61,7 @@ def build_histories(
     times: NDArray[np.float64] | None,
     weight: NDArray[np.float64],
     n_users: int,
+    sessions: NDArray[np.int64] | None = None,
 ) -> Histories:
     """Sort interactions by user, then by time, then by row.
 
@@ -73,6 +77,8 @@ def build_histories(
         Weights.
     n_users : int
         Number of users.
+    sessions : ndarray of shape (n_rows,), default=None
+        Session codes from 0; None where no sessions are known.
 
     Returns
     -------
@@ -86,6 +92,7 @@ def build_histories(
         np.zeros(len(users)) if times is None else times[order].astype(np.float64),
         weight[order].astype(np.float64),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        np.zeros(len(users), dtype=np.int64) if sessions is None else sessions[order],
     )
 
 
@@ -170,8 +177,10 @@ class Windows(torch.utils.data.Dataset[Batch]):
     ) -> None:
         before = np.concatenate([[start], histories.items[:-1]])
         time_before = np.concatenate([histories.times[:1], histories.times[:-1]])
+        session_before = np.concatenate([[-1], histories.sessions[:-1]])
         begins = histories.starts[:-1][np.diff(histories.starts) > 0]
         before[begins] = start
+        session_before[begins] = -1
         time_before[begins] = histories.times[begins]
         counted = scored & (histories.weight > 0)
         inside = np.zeros(len(histories) + 1, dtype=np.int64)
@@ -186,6 +195,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
 
         self.item, self.before = tensor(histories.items), tensor(before)
         self.time, self.time_before = tensor(histories.times), tensor(time_before)
+        self.session_before = tensor(session_before)
         self.weight = tensor(weight.astype(np.float32))
         self.counted = tensor(counted)
         self.first, self.last = tensor(first), tensor(last)
@@ -205,9 +215,9 @@ class Windows(torch.utils.data.Dataset[Batch]):
         Returns
         -------
         inputs : dict of Tensor
-            ``item``, ``time`` and ``asked`` (B, L): the event before, when it was, and when the
-            next one is; ``position`` (N,): where in the flat B x L the targets are; ``weight``
-            (N,).
+            ``item``, ``time``, ``session`` and ``asked`` (B, L): the event before, when it was, of
+            which session (-1 for the start), and when the next one is; ``position`` (N,): where in
+            the flat B x L the targets are; ``weight`` (N,).
         target : Tensor of shape (N,), dtype int64
             Item codes.
         """
@@ -221,6 +231,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
         inputs = {
             "item": self.before[index],
             "time": self.time_before[index],
+            "session": self.session_before[index],
             "asked": self.time[index],
             "position": position,
             "weight": self.weight[event],

@@ -24,6 +24,8 @@ class Queries:
         Tokens from the earliest on; whatever stands behind the last one is padding.
     time : ndarray of shape (n_queries, length), dtype float64
         When they were.
+    session : ndarray of shape (n_queries, length), dtype int64
+        Of which session; -1 for the start.
     at : ndarray of shape (n_queries,), dtype float64
         When the recommendation is asked for.
     n_tokens : ndarray of shape (n_queries,), dtype int64
@@ -32,11 +34,27 @@ class Queries:
 
     item: NDArray[np.int64]
     time: NDArray[np.float64]
+    session: NDArray[np.int64]
     at: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def take(self, rows: slice | NDArray[np.int64]) -> Queries:
+        """Return some of the queries.
+
+        Parameters
+        ----------
+        rows : slice or ndarray of dtype int64
+            Which.
+
+        Returns
+        -------
+        queries : Queries
+            These, in this order.
+        """
+        return Queries(*(values[rows] for values in vars(self).values()))
 
     def by_lag(self, values: NDArray[Any], max_history: int) -> NDArray[Any]:
         """Turn what goes with the tokens the other way round: the latest first.
@@ -59,7 +77,9 @@ class Queries:
         out: NDArray[Any] = np.where(there, taken, 0)
         return out
 
-    def batches(self, size: int, device: Any) -> Iterator[Batch]:
+    def batches(
+        self, size: int, device: Any, candidate: NDArray[np.int64] | None = None
+    ) -> Iterator[Batch]:
         """Yield the queries in batches, as `Windows.take` would: the last token is the target.
 
         Parameters
@@ -68,6 +88,8 @@ class Queries:
             Queries in a batch.
         device : torch.device or str
             Where to.
+        candidate : ndarray of shape (n_queries, K), dtype int64, default=None
+            Positions of items that go with the queries.
 
         Yields
         ------
@@ -86,9 +108,12 @@ class Queries:
             arrays = {
                 "item": item,
                 "time": time,
+                "session": self.session[rows, :length],
                 "asked": asked,
                 "position": np.arange(len(item)) * length + n_tokens - 1,
             }
+            if candidate is not None:
+                arrays["candidate"] = candidate[rows]
             inputs = {
                 name: torch.as_tensor(np.ascontiguousarray(array), device=device)
                 for name, array in arrays.items()
@@ -170,6 +195,7 @@ def build_queries(
     event = np.where(keep, index, 0)
     item = histories.items[event] if len(histories) else np.zeros_like(event)
     time = histories.times[event] if len(histories) else np.zeros(event.shape)
+    session = histories.sessions[event] if len(histories) else np.zeros_like(event)
     if own is not None:
         keep &= ~((item == own[:, None]) & (time == at[:, None]))
     n_kept = keep.sum(axis=1)
@@ -180,9 +206,11 @@ def build_queries(
     order = np.argsort(keep, axis=1, kind="stable")
     item = np.take_along_axis(item, order, axis=1)
     time = np.take_along_axis(time, order, axis=1)
+    session = np.take_along_axis(session, order, axis=1)
     place = np.maximum(span - n_tokens, 0)
     rows = np.flatnonzero(whole)
     item[rows, place[rows]] = start
+    session[rows, place[rows]] = -1
     time[rows, place[rows]] = np.where(
         n_kept[rows] > 0, time[rows, np.minimum(place[rows] + 1, span - 1)], at[rows]
     )
@@ -190,6 +218,7 @@ def build_queries(
     return Queries(
         np.take_along_axis(item, columns, axis=1),
         np.take_along_axis(time, columns, axis=1),
+        np.take_along_axis(session, columns, axis=1),
         at,
         n_tokens,
     )

@@ -48,8 +48,16 @@ def uniform_(parameter: Tensor, n_in: int, generator: torch.Generator) -> None:
     nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
-class Dropout(nn.Module):
-    """Dropout that draws from its own generator, so that threads cannot disturb each other.
+class Drawing(nn.Module):
+    """A layer that draws from its own generator in training, so that threads cannot disturb it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator: torch.Generator | None = None
+
+
+class Dropout(Drawing):
+    """Dropout that draws from its own generator.
 
     Parameters
     ----------
@@ -60,7 +68,6 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero elements of ``x`` with probability ``p`` and scale the rest by ``1 / (1 - p)``."""
@@ -87,8 +94,8 @@ class CodeDropout(Dropout):
         return codes * keep.bernoulli_(1.0 - self.p, generator=self.generator).to(codes.dtype)
 
 
-def seed_dropout(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Hand ``generator`` to every `Dropout` inside ``module`` (None takes it away again).
+def seed_drawing(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Hand ``generator`` to all that draws inside ``module`` (None takes it away again).
 
     Parameters
     ----------
@@ -98,5 +105,5 @@ def seed_dropout(module: nn.Module, generator: torch.Generator | None) -> None:
         On the device of the network.
     """
     for layer in module.modules():
-        if isinstance(layer, Dropout):
+        if isinstance(layer, Drawing):
             layer.generator = generator

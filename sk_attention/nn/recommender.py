@@ -1,6 +1,6 @@
 """The network of the recommender: a user's history -> scores of all items.
 
-Shapes: B histories, L tokens, D embedding_dim, H heads, N targets, I items.
+Shapes: B histories, L tokens, D embedding_dim, H heads, N targets, I items, K candidates.
 """
 
 from __future__ import annotations
@@ -12,101 +12,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .attention import merge_heads, split_heads
-from .layers import CodeDropout, Dropout, linear
-
-# Gaps in time are told apart by half octaves, from 2 ** -10 to 2 ** 10 of the usual gap.
-GAP_OCTAVES = 10
-N_GAPS = 4 * GAP_OCTAVES + 1
+from .history.candidate_reading import CandidateReading
+from .history.recency import N_GAPS, Moments, Recency
+from .history.sampling import NegativeSampler
+from .history.self_reading import SelfReading
+from .history.session_reading import SessionReading
+from .layers import CodeDropout, Dropout
 
 # Share of the events that are hidden in training, to learn what an unknown item means.
 UNKNOWN_SHARE = 0.02
 
+# The best items by the history's vector, which candidates then rank anew by reading the history.
+RERANKED = 256
 
-def gap_codes(later: Tensor, earlier: Tensor, usual_gap: float) -> Tensor:
-    r"""Return which bucket of a logarithmic scale the time between two events falls into.
+# Items that stand for all in a step that trains candidates to read.
+NEGATIVES = 512
 
-    .. math:: \mathrm{round}\big(2 \log_2(\Delta t / \bar{\Delta}) + 2 o\big),
-
-    clipped to the scale, with :math:`\bar{\Delta}` the usual gap and *o* the octaves of the scale
-    to either side of it.
-
-    Parameters
-    ----------
-    later, earlier : Tensor
-        Times, of shapes that broadcast.
-    usual_gap : float
-        The unit of time.
-
-    Returns
-    -------
-    codes : Tensor of dtype int64
-        From 0 to N_GAPS - 1.
-    """
-    gap = (later - earlier).clamp(min=0) / usual_gap
-    octave = gap.clamp(2.0**-GAP_OCTAVES, 2.0**GAP_OCTAVES).log2()
-    return (2 * (octave + GAP_OCTAVES)).round().long()
-
-
-class HistoryBlock(nn.Module):
-    r"""A pre-norm Transformer block that looks back only.
-
-    .. math:: h = x + W_o\,\mathrm{MHA}(\mathrm{LN}(x)), \qquad
-              y = h + W_2\,\mathrm{gelu}(W_1 \mathrm{LN}(h))
-
-    where a head reads token *j* from token :math:`i \ge j` with the weight
-    :math:`\mathrm{softmax}_j(q_i \cdot k_j / \sqrt{D / H} + b_{ij})`; the bias *b* says how long
-    ago that was, in events and in time [1]_.
-
-    Parameters
-    ----------
-    embedding_dim : int
-        D, a multiple of ``n_heads``.
-    n_heads : int
-        H.
-    dropout : float
-        Share of what each step adds that is dropped in training.
-    generator : torch.Generator
-        Source of the initial weights.
-
-    References
-    ----------
-    .. [1] Zhai et al., "Actions speak louder than words: trillion-parameter sequential transducers
-       for generative recommendations", ICML 2024.
-    """
-
-    def __init__(
-        self, embedding_dim: int, n_heads: int, dropout: float, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.norm_attention = nn.LayerNorm(embedding_dim)
-        self.query_key_value = linear(embedding_dim, 3 * embedding_dim, generator)
-        self.out = linear(embedding_dim, embedding_dim, generator)
-        self.norm_hidden = nn.LayerNorm(embedding_dim)
-        self.expand = linear(embedding_dim, 4 * embedding_dim, generator)
-        self.contract = linear(4 * embedding_dim, embedding_dim, generator)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Return tokens (B, L, D); ``bias`` (B, H, L, L) or (H, L, L) is -inf for later ones."""
-        query, key, value = self._heads(tokens)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
-        tokens = tokens + self.dropout(self.out(merge_heads(mixed)))
-        hidden = F.gelu(self.expand(self.norm_hidden(tokens)))
-        out: Tensor = tokens + self.dropout(self.contract(self.dropout(hidden)))
-        return out
-
-    def weights(self, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Return the attention weights (B, H, L, L) of the same step."""
-        query, key, _ = self._heads(tokens)
-        similarity = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        return torch.softmax(similarity.float() + bias, dim=-1)
-
-    def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        parts = self.query_key_value(self.norm_attention(tokens)).chunk(3, dim=-1)
-        query, key, value = (split_heads(part, self.n_heads) for part in parts)
-        return query, key, value
+# Weights of candidates held at once, of each head.
+WEIGHTS_AT_A_TIME = 2**20
 
 
 class Scoring(NamedTuple):
@@ -117,25 +40,56 @@ class Scoring(NamedTuple):
     bias: Tensor  # I
 
 
-class HistoryNetwork(nn.Module):
-    r"""Causal self attention over a history, and scores by the items' own vectors.
+class Reading(NamedTuple):
+    """What gives the scores of candidates: each reads the history on its own."""
 
-    The history becomes :math:`h`, and item *i* scores :math:`h \cdot e_i + b_i`, where
-    :math:`e_i` is also the token of item *i* in the history [1]_. A learned token stands before
-    the first event. Where times are known, what is asked is what comes next at a certain time:
-    the time since then to each event biases the attention, and the time since the last event is
-    added to its token.
+    reader: CandidateReading
+    tokens: Tensor  # B L D
+    moments: Moments
+    position: Tensor  # N
+    items: Tensor  # I D
+    sampler: NegativeSampler
+
+
+class Reranking(NamedTuple):
+    """Scores of all items; to those of the best ones is added what they read of the history."""
+
+    scoring: Scoring
+    reading: Reading
+    n_candidates: int
+
+
+class HistoryNetwork(nn.Module):
+    r"""A history is read, and scores the items by their own vectors.
+
+    Item *i* has the vector :math:`e_i`, which is also its token in the history [1]_. A learned
+    token stands before the first event. Where times are known, what is asked is what comes next at
+    a certain time: the time since then to each event biases the attention, and the time since the
+    last event is added to its token.
+
+    The kinds of attention:
+
+    - "self": the history becomes a vector :math:`h` by causal self attention, and scores
+      :math:`h \cdot e_i + b_i`.
+    - "cross": each item reads the history on its own (`CandidateReading`), and scores
+      :math:`c_i + b_i`.
+    - "double": both; the best items by the first score are ranked by
+      :math:`h \cdot e_i + c_i + b_i`.
+    - "hierarchical": as "self", but attention goes to sessions, and to the events within them.
 
     Parameters
     ----------
-    n_items : int
-        I; codes are 1 to I, 0 is an unknown item and I + 1 the start of a history.
+    attention : {"self", "cross", "double", "hierarchical"}
+        The kind.
+    share : Tensor of shape (I,)
+        How much of the interactions each item has. Codes are 1 to I, 0 is an unknown item and
+        I + 1 the start of a history.
     embedding_dim : int
         D.
     n_heads : int
         H.
     n_layers : int
-        Blocks.
+        Blocks of self attention.
     dropout : float
         Of tokens and blocks.
     max_history : int
@@ -152,7 +106,8 @@ class HistoryNetwork(nn.Module):
 
     def __init__(
         self,
-        n_items: int,
+        attention: str,
+        share: Tensor,
         embedding_dim: int,
         n_heads: int,
         n_layers: int,
@@ -162,53 +117,107 @@ class HistoryNetwork(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.n_items, self.max_history, self.usual_gap = n_items, max_history, usual_gap
-        self.embedding = nn.Parameter(torch.empty(n_items + 2, embedding_dim))
+        self.n_items, self.max_history, self.usual_gap = len(share), max_history, usual_gap
+        self.embedding = nn.Parameter(torch.empty(self.n_items + 2, embedding_dim))
         nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
-        self.item_bias = nn.Parameter(torch.zeros(n_items))
-        self.lag_bias = nn.Parameter(torch.zeros(max_history, n_heads))
+        self.item_bias = nn.Parameter(torch.zeros(self.n_items))
         if usual_gap is not None:
-            self.gap_bias = nn.Parameter(torch.zeros(N_GAPS, n_heads))
             self.gap_embedding = nn.Parameter(torch.zeros(N_GAPS, embedding_dim))
         self.hide = CodeDropout(UNKNOWN_SHARE)
         self.dropout = Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            HistoryBlock(embedding_dim, n_heads, dropout, generator) for _ in range(n_layers)
-        )
-        self.norm = nn.LayerNorm(embedding_dim)
+        self.encoder: SelfReading | None = None
+        if attention != "cross":
+            recency = Recency(max_history, n_heads, usual_gap is not None)
+            kind = SessionReading if attention == "hierarchical" else SelfReading
+            self.encoder = kind(embedding_dim, n_heads, n_layers, dropout, recency, generator)
+        self.reader: CandidateReading | None = None
+        if attention in ("cross", "double"):
+            recency = Recency(max_history, n_heads, usual_gap is not None)
+            self.reader = CandidateReading(embedding_dim, n_heads, recency, generator)
+            self.sampler = NegativeSampler(share, NEGATIVES)
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> Scoring:
+    def forward(self, inputs: Mapping[str, Tensor]) -> Scoring | Reranking:
         """Return what scores the items at each ``position`` of the tokens ``item`` (B, L)."""
-        tokens, bias = self._tokens(inputs)
-        for block in self.blocks:
-            tokens = block(tokens, bias)
-        hidden = self.norm(tokens.flatten(0, 1)[inputs["position"]])
-        if torch.is_autocast_enabled(hidden.device.type):
-            hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-        return Scoring(hidden, self.embedding[1 : self.n_items + 1], self.item_bias)
+        tokens, moments, position = self._tokens(inputs)
+        items = self.item_vectors()
+        if self.encoder is None:  # scores begin with the biases alone
+            nothing = items.new_zeros(len(position), 0)
+            scoring = Scoring(nothing, items[:, :0], self.item_bias)
+        else:
+            hidden = _as_computed(self.encoder(tokens, moments, position))
+            scoring = Scoring(hidden, items, self.item_bias)
+        if self.reader is None:
+            return scoring
+        reading = Reading(self.reader, tokens, moments, position, items, self.sampler)
+        return Reranking(scoring, reading, self.n_candidates)
+
+    @property
+    def n_candidates(self) -> int:
+        """How many of the best items read the history: all of them, if nothing else does."""
+        if self.reader is None:
+            return 0
+        return self.n_items if self.encoder is None else min(RERANKED, self.n_items)
+
+    def item_vectors(self) -> Tensor:
+        """Return the vectors of the items (I, D)."""
+        return self.embedding[1 : self.n_items + 1]
+
+    def hidden(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the vector of each history (N, D).
+
+        Where only candidates read it, it is what an item reads of which nothing is known.
+        """
+        tokens, moments, position = self._tokens(inputs)
+        if self.encoder is not None:
+            hidden: Tensor = self.encoder(tokens, moments, position)
+            return hidden
+        assert self.reader is not None
+        return self.reader.general(tokens, moments, position)
+
+    def expectation(self, inputs: Mapping[str, Tensor]) -> Scoring:
+        """Return what the vectors of `hidden` say of all items, whatever these read themselves."""
+        return Scoring(self.hidden(inputs), self.item_vectors(), self.item_bias)
+
+    def candidate_scores(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what each ``candidate`` (N, K), or all items, score of what they read."""
+        weights, worth = self.read_candidates(inputs)
+        return (weights * worth).sum((1, 3))
+
+    def read_candidates(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return where candidates look and what that is worth to them, (N, H, K, L) each.
+
+        ``candidate`` (N, K) are positions of items, -1 for an item of which nothing is known; all
+        items where there is none.
+        """
+        tokens, moments, position = self._tokens(inputs)
+        vectors = self.item_vectors()
+        if "candidate" in inputs:
+            candidate = inputs["candidate"]
+            known = (candidate >= 0).unsqueeze(-1)
+            vectors = vectors[candidate.clamp(min=0)] * known
+        assert self.reader is not None
+        return self.reader.read(tokens, moments, position, vectors)
 
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return where the last block looks from each ``position`` (N, L), the mean over heads."""
-        tokens, bias = self._tokens(inputs)
-        *earlier, last = self.blocks
-        for block in earlier:
-            tokens = block(tokens, bias)
-        assert isinstance(last, HistoryBlock)
-        return last.weights(tokens, bias).mean(dim=1).flatten(0, 1)[inputs["position"]]
+        """Return where the history is read from each ``position`` (N, L), the mean over heads.
 
-    def _tokens(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        That is by the ``candidate`` (N, 1) where candidates read, else by the last block.
+        """
+        if self.reader is not None and "candidate" in inputs:
+            return self.read_candidates(inputs)[0].mean(1).squeeze(1)
+        tokens, moments, position = self._tokens(inputs)
+        part = self.reader if self.encoder is None else self.encoder
+        assert part is not None
+        return part.weights(tokens, moments, position)
+
+    def _tokens(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Moments, Tensor]:
+        """Return the tokens (B, L, D), when they were, and which of them are asked."""
         item = inputs["item"]
-        steps = torch.arange(item.shape[1], device=item.device)
-        lag = steps[:, None] - steps
-        bias = self.lag_bias[lag.clamp(min=0)].permute(2, 0, 1)  # H L L
+        moments = Moments(inputs["time"], inputs["asked"], self.usual_gap, inputs.get("session"))
         tokens = F.embedding(self.hide(item), self.embedding) * self.embedding.shape[1] ** 0.5
         if self.usual_gap is not None:
-            asked, time = inputs["asked"], inputs["time"]
-            gaps = gap_codes(asked[:, :, None], time[:, None, :], self.usual_gap)
-            bias = bias + self.gap_bias[gaps].permute(0, 3, 1, 2)  # B H L L
-            last = gaps.diagonal(dim1=1, dim2=2)
-            tokens = tokens + F.embedding(last, self.gap_embedding)
-        return self.dropout(tokens), bias.masked_fill(lag < 0, -torch.inf)
+            tokens = tokens + F.embedding(moments.last_gap(), self.gap_embedding)
+        return self.dropout(tokens), moments, inputs["position"]
 
     def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
         """Take the weights of a network that knows some of the items; the others come last.
@@ -230,6 +239,13 @@ class HistoryNetwork(nn.Module):
             self.item_bias[:] = bias.min()
             self.item_bias[codes - 1] = bias
 
-    def rows_at_a_time(self) -> int:
-        """Return how many windows to score at once."""
-        return 64
+    def rows_at_a_time(self, n_candidates: int = 0) -> int:
+        """Return how many windows to score at once, where so many candidates read each."""
+        n_weights = n_candidates * self.max_history
+        return min(64, max(1, WEIGHTS_AT_A_TIME // max(n_weights, 1)))
+
+
+def _as_computed(hidden: Tensor) -> Tensor:
+    """Return vectors in the precision of the products around them."""
+    kind = hidden.device.type
+    return hidden.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else hidden

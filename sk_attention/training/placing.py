@@ -25,7 +25,7 @@ def place_items(net: AttentionNet, rows: Windows, codes: Tensor) -> None:
     Parameters
     ----------
     net : AttentionNet
-        Its module gives what `expected_items` takes.
+        Its module has an ``expectation`` of items, which `expected_items` takes.
     rows : Windows
         Events, the new items among their targets.
     codes : Tensor of shape (n_new,), dtype int64
@@ -37,7 +37,7 @@ def place_items(net: AttentionNet, rows: Windows, codes: Tensor) -> None:
         for inputs, target in WindowBatches(rows, module.rows_at_a_time()):
             is_new = torch.isin(target, codes)
             inputs = {**inputs, "position": inputs["position"][is_new]}
-            outputs = module(inputs)
+            outputs = module.expectation(inputs)
             expected, height = expected_items(outputs)
             hidden.append(outputs.hidden)
             vectors.append(expected)

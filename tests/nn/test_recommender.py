@@ -1,219 +1,207 @@
-import math
-
 import pytest
 import torch
 from torch.testing import assert_close
 
-from sk_attention.nn.recommender import N_GAPS, HistoryBlock, HistoryNetwork, gap_codes
+from sk_attention.nn.history.recency import gap_codes
+from sk_attention.nn.history.sampling import NegativeSampler
+from sk_attention.nn.recommender import RERANKED
+from tests._networks import ATTENTIONS, LENGTH, N_ITEMS, cut, histories, network, scores
 
-N_ITEMS, LENGTH = 9, 5
+over_attentions = pytest.mark.parametrize("attention", ATTENTIONS)
 over_times = pytest.mark.parametrize("usual_gap", [None, 10.0], ids=["no times", "times"])
 
 
-def network(usual_gap=10.0, n_layers=2, seed=0, dropout=0.0):
-    """A network whose biases and gaps are not zero, as they are at first."""
-    generator = torch.Generator().manual_seed(seed)
-    own = HistoryNetwork(N_ITEMS, 8, 2, n_layers, dropout, LENGTH, usual_gap, generator)
-    for name, parameter in own.named_parameters():
-        if "bias" in name or "gap" in name:
-            parameter.data.normal_(generator=generator)
-    return own.double().eval()
-
-
-def histories(n_histories=3, seed=0):
-    """Tokens with times, asked for what comes next at each of them."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (n_histories, LENGTH)
-    steps = torch.rand(n_histories, LENGTH + 1, generator=generator, dtype=torch.float64)
-    times = (30 * steps).cumsum(1)
-    return {
-        "item": torch.randint(N_ITEMS + 2, shape, generator=generator),
-        "time": times[:, :-1],
-        "asked": times[:, 1:],
-        "position": torch.arange(n_histories * LENGTH),
-    }
-
-
-def hidden(own, inputs):
-    return own(inputs).hidden.view(*inputs["item"].shape, -1)
-
-
-# ---- gaps --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("gap", "code"),
-    [
-        (10.0, 20),  # the usual gap is in the middle
-        (20.0, 22),
-        (10.0 * 2**0.5, 21),  # half an octave
-        (5.0, 18),
-        (12.0, 21),  # 2 log2 1.2 = 0.53
-        (11.8, 20),  # 2 log2 1.18 = 0.48
-        (10.0 * 2**10, N_GAPS - 1),
-        (1e9, N_GAPS - 1),
-        (10.0 * 2**-10, 0),
-        (0.0, 0),
-        (-5.0, 0),
-    ],
-)
-def test_gap_codes_count_half_octaves_from_the_usual_gap(gap, code):
-    later = torch.tensor([100.0 + gap, 100.0], dtype=torch.float64)
-    codes = gap_codes(later, torch.tensor([100.0], dtype=torch.float64), 10.0)
-    assert codes.dtype == torch.int64
-    assert codes.tolist() == [code, 0]
-
-
-def test_gap_codes_of_seconds_since_1970_are_exact_in_double_precision():
-    now = torch.tensor([1.7e9], dtype=torch.float64)
-    assert gap_codes(now + 1e-3, now, 1e-3).tolist() == [20]
-
-
-# ---- the block, by plain loops -----------------------------------------------------------------
-
-
-@torch.no_grad()
-def test_weights_are_the_softmax_of_products_and_biases_written_out():
-    own, inputs = network(n_layers=1), histories()
-    (block,) = own.blocks
-    tokens, bias = own._tokens(inputs)
-    weights = block.weights(tokens, bias)
-    assert weights.shape == (3, 2, LENGTH, LENGTH)
-    q, k, _ = block.query_key_value(block.norm_attention(tokens)).chunk(3, dim=-1)
-    for b in range(3):
-        for head in range(2):
-            dims = slice(4 * head, 4 * head + 4)
-            for i in range(LENGTH):
-                scores = []
-                for j in range(i + 1):
-                    gap = float(inputs["asked"][b, i] - inputs["time"][b, j])
-                    bucket = round(2 * (min(max(math.log2(gap / 10.0), -10), 10) + 10))
-                    scores.append(
-                        float(q[b, i, dims] @ k[b, j, dims]) / 2.0  # the root of 4 dims
-                        + float(own.lag_bias[i - j, head] + own.gap_bias[bucket, head])
-                    )
-                total = sum(map(math.exp, scores))
-                expected = [math.exp(score) / total for score in scores]
-                found = weights[b, head, i].tolist()
-                assert found[: i + 1] == pytest.approx(expected, abs=1e-6)
-                assert found[i + 1 :] == [0.0] * (LENGTH - i - 1)
+def by_place(values):
+    return values.view(-1, LENGTH, values.shape[-1])
 
 
 def test_tokens_are_the_items_vectors_and_how_long_ago_the_last_event_was():
     own, inputs = network(), histories()
-    tokens, _ = own._tokens(inputs)
+    tokens, _, position = own._tokens(inputs)
     gap = gap_codes(inputs["asked"], inputs["time"], 10.0)
     expected = own.embedding[inputs["item"]] * 8**0.5 + own.gap_embedding[gap]
     assert_close(tokens, expected)
+    assert position is inputs["position"]
 
 
-def test_block_mixes_the_values_by_its_weights():
-    generator = torch.Generator().manual_seed(0)
-    block = HistoryBlock(8, 2, 0.0, generator).double()
-    tokens = torch.randn(3, LENGTH, 8, generator=generator, dtype=torch.float64)
-    later = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
-    bias = torch.zeros(2, LENGTH, LENGTH, dtype=torch.float64).masked_fill(later, -torch.inf)
-    value = block.query_key_value(block.norm_attention(tokens)).chunk(3, dim=-1)[2]
-    heads = [
-        block.weights(tokens, bias)[:, head].double() @ value[..., 4 * head : 4 * head + 4]
-        for head in range(2)
-    ]
-    mixed = tokens + block.out(torch.cat(heads, dim=-1))
-    inner = torch.nn.functional.gelu(block.expand(block.norm_hidden(mixed)))
-    expected = mixed + block.contract(inner)
-    assert_close(block(tokens, bias), expected, rtol=1e-5, atol=1e-6)
+def test_items_have_the_vectors_of_their_tokens_without_unknown_and_start():
+    own = network()
+    assert_close(own.item_vectors(), own.embedding[1 : N_ITEMS + 1])
 
 
-# ---- the network -------------------------------------------------------------------------------
-
-
+@over_attentions
 @over_times
-@pytest.mark.parametrize("place", range(1, LENGTH))
-def test_what_comes_later_changes_nothing_before(usual_gap, place):
-    own, inputs = network(usual_gap), histories()
-    changed = {**inputs, "item": inputs["item"].clone(), "time": inputs["time"].clone()}
+@pytest.mark.parametrize("place", [1, 3, 4])
+def test_what_comes_later_changes_nothing_before(attention, usual_gap, place):
+    own, inputs = network(attention, usual_gap), histories()
+    changed = {name: values.clone() for name, values in inputs.items()}
     changed["item"][:, place] = (inputs["item"][:, place] + 1) % (N_ITEMS + 2)
     changed["time"][:, place] += 7.0
-    before, after = hidden(own, inputs), hidden(own, changed)
+    changed["session"][:, place:] += 1
+    before, after = by_place(scores(own, inputs)), by_place(scores(own, changed))
     assert_close(after[:, :place], before[:, :place])
     assert not torch.isclose(after[:, place:], before[:, place:]).all(dim=-1).any()
 
 
+@over_attentions
 @over_times
-def test_padding_behind_changes_nothing(usual_gap):
-    own, inputs = network(usual_gap), histories()
-    short = {name: inputs[name][:, :3] for name in ("item", "time", "asked")}
-    short["position"] = torch.arange(9)
-    assert_close(hidden(own, short), hidden(own, inputs)[:, :3])
+def test_padding_behind_changes_nothing(attention, usual_gap):
+    own, inputs = network(attention, usual_gap), histories()
+    short = cut(inputs, length=3)
+    assert_close(scores(own, short).view(3, 3, -1), by_place(scores(own, inputs))[:, :3])
+    assert_close(own.hidden(short).view(3, 3, -1), by_place(own.hidden(inputs))[:, :3])
     weights = own.attention(inputs).view(3, LENGTH, LENGTH)
     assert_close(own.attention(short).view(3, 3, 3), weights[:, :3, :3])
 
 
+@over_attentions
 @over_times
-def test_attention_looks_back_only_and_sums_to_one(usual_gap):
-    weights = network(usual_gap).attention(histories()).view(3, LENGTH, LENGTH)
+@pytest.mark.parametrize("asked_by", ["nobody", "candidates"])
+def test_attention_looks_back_only_and_sums_to_one(attention, usual_gap, asked_by):
+    inputs = histories()
+    if asked_by == "candidates":
+        inputs["candidate"] = torch.arange(3 * LENGTH).unsqueeze(1) % (N_ITEMS + 1) - 1
+    weights = network(attention, usual_gap).attention(inputs).view(3, LENGTH, LENGTH)
     assert_close(weights.sum(-1), torch.ones(3, LENGTH, dtype=weights.dtype))
     later = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
     assert not weights[:, later].any()
     assert (weights[:, ~later] > 0).all()
 
 
+@over_attentions
 @over_times
-def test_a_history_gives_the_same_alone_and_among_others(usual_gap):
-    own, inputs = network(usual_gap), histories()
-    together = hidden(own, inputs)
+def test_a_history_gives_the_same_alone_and_among_others(attention, usual_gap):
+    own, inputs = network(attention, usual_gap), histories()
+    together = by_place(scores(own, inputs))
     for row in range(3):
-        alone = {name: inputs[name][row : row + 1] for name in ("item", "time", "asked")}
-        alone["position"] = torch.arange(LENGTH)
-        assert_close(hidden(own, alone), together[row : row + 1])
+        alone = scores(own, cut(inputs, slice(row, row + 1)))
+        assert_close(by_place(alone), together[row : row + 1])
 
 
-def test_positions_choose_what_is_scored():
-    own, inputs = network(), histories()
-    everything = own(inputs)
-    some = own({**inputs, "position": torch.tensor([13, 2])})
-    assert_close(some.hidden, everything.hidden[[13, 2]])
-    assert_close(some.items, own.embedding[1 : N_ITEMS + 1])  # neither unknown nor start
-    assert some.bias is own.item_bias
+@over_attentions
+def test_positions_choose_what_is_scored(attention):
+    own, inputs = network(attention), histories()
+    some = {**inputs, "position": torch.tensor([13, 2])}
+    assert_close(scores(own, some), scores(own, inputs)[[13, 2]])
+    assert_close(own.hidden(some), own.hidden(inputs)[[13, 2]])
+    assert_close(own.attention(some), own.attention(inputs)[[13, 2]])
 
 
-def test_when_is_asked_matters_only_where_times_are_known():
+@over_attentions
+def test_when_is_asked_matters_only_where_times_are_known(attention):
     inputs = histories()
     later = {**inputs, "asked": inputs["asked"] + 40.0}
-    without, with_times = network(None), network()
-    assert_close(hidden(without, later), hidden(without, inputs))
-    assert not torch.allclose(hidden(with_times, later), hidden(with_times, inputs))
+    without, with_times = network(attention, None), network(attention)
+    assert_close(scores(without, later), scores(without, inputs))
+    assert not torch.allclose(scores(with_times, later), scores(with_times, inputs))
 
 
-def test_all_times_may_be_shifted():
-    own, inputs = network(), histories()
+@over_attentions
+def test_all_times_may_be_shifted(attention):
+    own, inputs = network(attention), histories()
     shifted = {**inputs, "asked": inputs["asked"] + 512.0, "time": inputs["time"] + 512.0}
-    assert_close(hidden(own, shifted), hidden(own, inputs))
+    assert_close(scores(own, shifted), scores(own, inputs))
 
 
+def test_sessions_matter_to_hierarchical_attention_alone():
+    inputs = histories()
+    other = {**inputs, "session": torch.zeros_like(inputs["session"])}
+    for attention in ATTENTIONS:
+        own = network(attention)
+        same = torch.allclose(scores(own, other), scores(own, inputs))
+        assert same == (attention != "hierarchical")
+
+
+@over_attentions
 @over_times
-def test_every_parameter_learns(usual_gap):
-    own = network(usual_gap)
-    outputs = own(histories(40))
-    scores = outputs.hidden @ outputs.items.T + outputs.bias
-    scores.square().sum().backward()
+def test_every_parameter_learns(attention, usual_gap):
+    own = network(attention, usual_gap)
+    scores(own, histories(40)).square().sum().backward()
     idle = [name for name, p in own.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
 
 
-def test_network_is_drawn_from_its_generator_alone():
+@over_attentions
+def test_network_is_drawn_from_its_generator_alone(attention):
     before = torch.get_rng_state()
-    first = network(seed=1).state_dict()
+    first = network(attention, seed=1).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
-    again, other = network(seed=1).state_dict(), network(seed=2).state_dict()
+    again, other = (network(attention, seed=seed).state_dict() for seed in (1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_autocast_hands_on_low_precision():
-    own = network().float()
+@over_attentions
+def test_low_precision_comes_near(attention):
+    own, inputs = network(attention).float(), histories()
     with torch.autocast("cpu", torch.bfloat16):
-        outputs = own(histories())
-    assert outputs.hidden.dtype == torch.bfloat16
-    assert outputs.items.dtype == outputs.bias.dtype == torch.float32
-    assert_close(outputs.hidden.float(), own(histories()).hidden, rtol=0.1, atol=0.1)
+        outputs, rough = own(inputs), scores(own, inputs)
+    scoring = outputs if own.reader is None else outputs.scoring
+    assert scoring.items.dtype == scoring.bias.dtype == torch.float32
+    assert rough.dtype == torch.float32
+    if own.encoder is not None:
+        assert scoring.hidden.dtype == torch.bfloat16
+    assert_close(rough, scores(own, inputs), rtol=0.1, atol=0.2)
+
+
+# ---- candidates --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attention", ["cross", "double"])
+def test_chosen_candidates_score_as_among_all(attention):
+    own, inputs = network(attention), histories()
+    everything = own.candidate_scores(inputs)
+    assert everything.shape == (3 * LENGTH, N_ITEMS)
+    candidate = torch.randint(N_ITEMS, (3 * LENGTH, 4), generator=torch.Generator().manual_seed(0))
+    some = own.candidate_scores({**inputs, "candidate": candidate})
+    assert_close(some, everything.gather(1, candidate))
+
+
+def test_an_unknown_candidate_scores_nothing_and_looks_where_all_would():
+    own, inputs = network("cross"), histories()
+    unknown = {**inputs, "candidate": torch.full((3 * LENGTH, 1), -1)}
+    assert not own.candidate_scores(unknown).any()
+    assert_close(own.attention(unknown), own.attention(inputs))
+
+
+@pytest.mark.parametrize(
+    ("attention", "n_items", "n_candidates"),
+    [
+        ("self", 900, 0),
+        ("hierarchical", 900, 0),
+        ("cross", 900, 900),
+        ("double", 900, RERANKED),
+        ("double", 9, 9),
+    ],
+)
+def test_so_many_of_the_best_items_read_the_history(attention, n_items, n_candidates):
+    assert network(attention, n_items=n_items).n_candidates == n_candidates
+
+
+def test_fewer_histories_are_scored_at_once_where_many_candidates_read_them():
+    own = network("cross")
+    assert own.rows_at_a_time() == own.rows_at_a_time(10) == 64
+    assert own.rows_at_a_time(10**4) < 64
+    assert own.rows_at_a_time(10**9) == 1
+
+
+# ---- the sample --------------------------------------------------------------------------------
+
+
+def test_few_items_are_all_taken():
+    codes, correction = NegativeSampler(torch.rand(7), n_negatives=7)()
+    assert codes.tolist() == list(range(7))
+    assert not correction.any()
+
+
+def test_sum_over_a_sample_is_in_the_mean_that_over_all_items():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(40, generator=generator)
+    sampler = NegativeSampler(torch.rand(40, generator=generator), n_negatives=20)
+    sampler.generator = generator
+    sums = []
+    for _ in range(3000):
+        codes, correction = sampler()
+        assert len(codes.unique()) == len(codes) <= 20
+        sums.append((scores[codes] + correction).exp().sum())
+    assert_close(torch.stack(sums).mean(), scores.exp().sum(), rtol=0.01, atol=0.0)
