@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._recommending import Asked, RecommendingMixin, check_k
 from ._recording import has_items
-from ._retrieval import Catalogue, Excluded
+from ._retrieval import Catalogue, Excluded, row_slices
 from .data.queries import Queries
 
 
@@ -121,7 +123,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             weights: NDArray[np.float32] = self._fields.attend(X)[:, 0].astype(np.float32)
             return weights
-        return self._attention(self._rows(X))
+        return np.concatenate(list(self._attention(self._rows(X))))
 
     @available_if(has_items)
     def explain(self, X: Any) -> Bunch:
@@ -145,7 +147,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         known = (codes > 0) & (codes <= len(self.items_))
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
-        return Bunch(history=items, weights=self._attention(asked))
+        return Bunch(history=items, weights=np.concatenate(list(self._attention(asked))))
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return the vectors of histories (n_queries, embedding_dim)."""
@@ -156,17 +158,20 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         hidden = net.forward_batches(lambda inputs: net.module_(inputs).hidden, batches)
         return hidden.astype(np.float32)
 
-    def _attention(self, asked: Asked) -> NDArray[np.float32]:
-        net, queries = self.net_, self._queries(asked)
+    def _attention(self, asked: Asked) -> Iterator[NDArray[np.float32]]:
+        """Yield the attention by lag (n, max_history) of one slice of the rows after the other."""
+        net = self.net_
         size = net.module_.rows_at_a_time()
-        width = queries.item.shape[1]
+        for rows in row_slices(len(asked.users)):
+            queries = self._queries(asked.take(rows))
+            read = partial(_padded_attention, net.module_, queries.item.shape[1])
+            weights = net.forward_batches(read, queries.batches(size, net.device)).copy()
+            weights[queries.item == len(self.items_) + 1] = 0.0  # the start is no event
+            weights = queries.by_lag(weights, self.max_history)
+            total = weights.sum(axis=1, keepdims=True)
+            yield (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
 
-        def padded(inputs: Any) -> torch.Tensor:
-            weights = net.module_.attention(inputs)
-            return torch.nn.functional.pad(weights, (0, width - weights.shape[1]))
 
-        weights = net.forward_batches(padded, queries.batches(size, net.device)).copy()
-        weights[queries.item == len(self.items_) + 1] = 0.0  # the start is no event
-        weights = queries.by_lag(weights, self.max_history)
-        total = weights.sum(axis=1, keepdims=True)
-        return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
+def _padded_attention(module: Any, width: int, inputs: Any) -> torch.Tensor:
+    weights = module.attention(inputs)
+    return torch.nn.functional.pad(weights, (0, width - weights.shape[1]))

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._inputs import read_columns
 from ._interactions import event_times, one_time
 from ._recording import RecordingMixin, has_items
-from ._retrieval import Catalogue, Excluded, query_slices, seen_items
+from ._retrieval import Catalogue, Excluded, query_slices, row_slices, seen_items
 from .data.columns import is_table, table_columns
 from .data.histories import Histories
 from .data.queries import Queries, build_queries, past_events
@@ -29,6 +29,12 @@ class Asked(NamedTuple):
     users: NDArray[np.int64]  # from 0, -1 is unknown
     items: NDArray[np.int64] | None  # codes
     at: NDArray[np.float64]
+
+    def take(self, rows: slice) -> Asked:
+        """Return some of the rows."""
+        return Asked(
+            self.users[rows], None if self.items is None else self.items[rows], self.at[rows]
+        )
 
 
 class RecommendingMixin(RecordingMixin):
@@ -100,9 +106,14 @@ class RecommendingMixin(RecordingMixin):
             source = self._new_histories(histories, now)
             users = np.arange(source.n_users)
             times = np.full(source.n_users, now)
-        hidden = self._hidden(build_queries(source, users, times, None, *self._sizes))
-        left_out = self._excluded(source, users, times, candidates, blocked, filter_seen)
-        best, scores = self._catalogue.best(hidden, int(k), left_out)
+        nobody = self._nobodys(candidates, blocked)
+        best = np.full((len(users), int(k)), -1)
+        scores = np.full(best.shape, -np.inf, dtype=np.float32)
+        for rows in row_slices(len(users)):
+            who, when = users[rows], times[rows]
+            hidden = self._hidden(build_queries(source, who, when, None, *self._sizes))
+            left_out = Excluded(nobody, *self._seen(source, who, when, filter_seen))
+            best[rows], scores[rows] = self._catalogue.best(hidden, int(k), left_out)
         return self._named(best), scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -167,9 +178,16 @@ class RecommendingMixin(RecordingMixin):
             As `sk_attention.metrics.target_ranks` counts them; an unknown item ranks last.
         """
         asked = self._rows(X)
-        hidden = self._row_vectors(asked)
+        above, tied = np.zeros((2, len(asked.users)), dtype=np.intp)
+        for rows in row_slices(len(asked.users)):
+            above[rows], tied[rows] = self._ranks(asked.take(rows), filter_seen)
+        return above, tied
+
+    def _ranks(self, asked: Asked, filter_seen: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         assert asked.items is not None
-        left_out = self._excluded(self._histories, asked.users, asked.at, None, None, filter_seen)
+        hidden = self._hidden(self._queries(asked))
+        seen = self._seen(self._histories, asked.users, asked.at, filter_seen)
+        left_out = Excluded(np.zeros(len(self.items_), dtype=bool), *seen)
         above, tied = np.zeros((2, len(hidden)), dtype=np.intp)
         for rows in query_slices(len(hidden), len(self._catalogue)):
             scores = self._catalogue.scores(hidden[rows])
@@ -231,7 +249,10 @@ class RecommendingMixin(RecordingMixin):
         return build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
 
     def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
-        return self._hidden(self._queries(asked))
+        parts = [
+            self._hidden(self._queries(asked.take(rows))) for rows in row_slices(len(asked.users))
+        ]
+        return np.concatenate(parts)
 
     def _askers(self, X: Any, now: float) -> Asked:
         """Read users, with or without a time of their own."""
@@ -279,26 +300,28 @@ class RecommendingMixin(RecordingMixin):
         times = (now - behind * gap).astype(np.float64)
         return Histories(items, times, np.ones(len(items)), starts)
 
-    def _excluded(
+    def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
+        """Return which items nobody is to get (n_items,)."""
+        out = np.zeros(len(self.items_) + 1, dtype=bool)
+        if candidates is not None:
+            out[:] = True
+            out[self._item_ids.codes_of(candidates, "candidates")] = False
+        if blocked is not None:
+            out[self._item_ids.codes_of(blocked, "blocked")] = True
+        return out[1:]
+
+    def _seen(
         self,
         source: Histories,
         users: NDArray[np.int64],
         at: NDArray[np.float64],
-        candidates: Any,
-        blocked: Any,
         filter_seen: bool,
-    ) -> Excluded:
-        everywhere = np.zeros(len(self.items_) + 1, dtype=bool)
-        if candidates is not None:
-            everywhere[:] = True
-            everywhere[self._item_ids.codes_of(candidates, "candidates")] = False
-        if blocked is not None:
-            everywhere[self._item_ids.codes_of(blocked, "blocked")] = True
-        nothing = np.zeros(0, dtype=np.int64)
-        query, item = nothing, nothing
-        if filter_seen:
-            query, item = seen_items(source, *past_events(source, users, at))
-        return Excluded(everywhere[1:], query, item)
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs of a query and an item that its user is not to get, by query."""
+        if not filter_seen:
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing
+        return seen_items(source, *past_events(source, users, at))
 
 
 def check_k(k: Any) -> None:

@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
+from torch import nn
 
 from ._history_reading import HistoryReadingMixin
+from ._index import CellIndex, import_faiss
 from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
@@ -25,10 +27,11 @@ from .data.histories import WindowBatches, Windows, training_windows
 from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
+from .nn.sampled import first_bias, training_loss
 from .training.devices import resolve_device, resolve_precision
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
-from .training.plan import Plan
+from .training.plan import Plan, resolve_loss, users_to_hold_out
 from .training.train import history_values, train, training_callbacks
 
 # What a fit without users and items shares with one of several tasks.
@@ -37,9 +40,6 @@ FIELD_PARAMETERS = (
     *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
     *("learning_rate", "device", "precision", "random_state", "verbose"),
 )
-
-# A user's last interaction is held out to tell when to stop: of so many users at the most.
-MAX_HELD_OUT = 5_000
 
 # Fewer users than this are too few to hold anything out.
 MIN_USERS_TO_HOLD_OUT = 20
@@ -52,8 +52,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     learned from the rows of the same user before it, so the order in time matters and the order
     of the rows does not. What a user's history says becomes a vector *h*, and item *i* scores
     :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items [1]_,
-    [2]_. If times are known, it matters when a recommendation is asked for, and how long ago each
-    event was [3]_.
+    [2]_, estimated where there are very many. If times are known, it matters when a recommendation
+    is asked for, and how long ago each event was [3]_.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
     "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
@@ -79,13 +79,26 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Share of the tokens and of what blocks add that is dropped in training.
     max_history : int, default=50
         Events of a user that a recommendation looks at, the latest ones.
+    loss : {"auto", "cross_entropy", "sampled_softmax", "gbce"}, default="auto"
+        What is trained: the cross entropy of the next item among all items; the same, estimated
+        from items that each step draws anew, and corrected for how often each is drawn [4]_; or
+        the binary cross entropy against such items, calibrated [5]_. With the last two the cost
+        of a step does not depend on the number of items. "auto" ranks all items up to 20,000 of
+        them, and is "sampled_softmax" above.
+    n_negatives : int, default=256
+        Items that a step draws for a loss that is sampled; its targets share them.
+    index : {"faiss"} or None, default=None
+        None compares each user with all items. "faiss" looks for the best ones in an index, which
+        may miss some of them; what it finds is scored exactly. It needs the extra "ann".
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
-        called with parameter groups and ``lr``.
+        called with parameter groups and ``lr``. With a sampled loss ``torch.optim.SparseAdam``
+        trains the items' vectors, whatever trains the rest.
     learning_rate : float, default=0.004
         Learning rate of the optimiser; the default is meant for "adamw".
     weight_decay : float, default=0.0
-        Weight decay of the matrices between layers and of the items' vectors.
+        Weight decay of the matrices between layers and of the items' vectors; with a sampled loss
+        of those vectors that a step uses.
     max_grad_norm : float or None, default=1.0
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
@@ -95,7 +108,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Passes of a training, at the most.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out the last interaction of users, 5,000 at the most, and stop when NDCG@10
-        on them no longer rises. "auto" does so from 20 users with three interactions on.
+        on them no longer rises. Above 200,000 items it is fewer users, 1,000 for a million items.
+        "auto" does so from 20 users with three interactions on.
     n_iter_no_change : int, default=6
         Passes without a better held-out NDCG before training stops.
     refit : bool or "auto", default="auto"
@@ -109,8 +123,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         "auto": float32, with bf16 matrix products in training where the device is fast at them.
         "bf16" uses them in prediction too.
     random_state : int, RandomState or None, default=None
-        Seed of initial weights, held-out users, order of the stretches and dropout. None takes
-        fresh entropy. Global generators are never touched.
+        Seed of initial weights, held-out users, order of the stretches, dropout and drawn items.
+        None takes fresh entropy. Global generators are never touched.
     verbose : int, default=0
         1 shows a progress bar, 2 a line per pass too.
 
@@ -126,7 +140,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     n_iter_ : int
         Passes done, those of all trainings.
     loss_curve_ : list of float
-        Cross entropy of the next item in each pass.
+        The loss in training in each pass.
     validation_scores_ : ndarray of shape (n_passes,) or None
         NDCG@10 of the held-out interactions after each pass, all items ranked; None where nothing
         was held out.
@@ -148,6 +162,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
        SASRec?", RecSys 2023.
     .. [3] Zhai et al., "Actions speak louder than words: trillion-parameter sequential transducers
        for generative recommendations", ICML 2024.
+    .. [4] Khrylchenko et al., "Correcting the LogQ correction: revisiting sampled softmax for
+       large-scale retrieval", RecSys 2025.
+    .. [5] Petrov and Macdonald, "gSASRec: reducing overconfidence in sequential recommendation
+       trained with negative sampling", RecSys 2023.
 
     Examples
     --------
@@ -173,6 +191,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         n_layers: int = 2,
         dropout: float = 0.2,
         max_history: int = 50,
+        loss: str = "auto",
+        n_negatives: int = 256,
+        index: str | None = None,
         optimizer: Any = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0,
@@ -196,6 +217,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.n_layers = n_layers
         self.dropout = dropout
         self.max_history = max_history
+        self.loss = loss
+        self.n_negatives = n_negatives
+        self.index = index
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -257,6 +281,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
+        if self.index is not None:
+            import_faiss()  # its absence is told before the training
         self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
         self._build()
@@ -298,10 +324,14 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             self._usual_gap if self._has_times else None,
             torch.Generator().manual_seed(self._seed),
         )
+        loss = resolve_loss(self.loss, len(self.items_))
+        popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
+        nn.init.constant_(network.item_bias, first_bias(loss, len(self.items_), self.n_negatives))
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
-            RankingLoss(),
+            RankingLoss(training_loss(loss, popularity, self.n_negatives)),
+            tables=() if loss == "cross_entropy" else network.tables,
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
@@ -347,7 +377,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
                 "and there is none. Pass early_stopping=False."
             )
         rng = np.random.default_rng(self._seed)
-        chosen = rng.permutation(users)[: min(MAX_HELD_OUT, len(users))]
+        chosen = rng.permutation(users)[: users_to_hold_out(len(self.items_))]
         held_out[histories.starts[chosen + 1] - 1] = True
         return held_out
 
@@ -382,9 +412,11 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.validation_scores_ = scores if len(scores) else None
         self._take_vectors()
         users = np.arange(len(self.users_))
-        weights = self._attention(Asked(users, None, np.full(len(users), self._now)))
-        looked = weights[weights.sum(axis=1) > 0]
-        self.attention_weights_ = looked.mean(axis=0, keepdims=True)
+        total, n_looked = np.zeros(self.max_history), 0
+        for weights in self._attention(Asked(users, None, np.full(len(users), self._now))):
+            total += weights.sum(axis=0, dtype=np.float64)
+            n_looked += int((weights.sum(axis=1) > 0).sum())
+        self.attention_weights_ = (total / n_looked)[None]
 
     def _take_vectors(self) -> None:
         """Keep the items' vectors, which every recommendation needs."""
@@ -392,7 +424,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         with torch.no_grad():
             items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
-        self._catalogue = Catalogue(items, bias)
+        index = None if self.index is None else CellIndex(items, bias)
+        self._catalogue = Catalogue(items, bias, index)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

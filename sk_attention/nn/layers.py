@@ -48,7 +48,15 @@ def uniform_(parameter: Tensor, n_in: int, generator: torch.Generator) -> None:
     nn.init.uniform_(parameter, -bound, bound, generator=generator)
 
 
-class Dropout(nn.Module):
+class Drawing(nn.Module):
+    """A layer that draws from a generator of its own while training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator: torch.Generator | None = None
+
+
+class Dropout(Drawing):
     """Dropout that draws from its own generator, so that threads cannot disturb each other.
 
     Parameters
@@ -60,7 +68,6 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Zero elements of ``x`` with probability ``p`` and scale the rest by ``1 / (1 - p)``."""
@@ -87,16 +94,16 @@ class CodeDropout(Dropout):
         return codes * keep.bernoulli_(1.0 - self.p, generator=self.generator).to(codes.dtype)
 
 
-def seed_dropout(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Hand ``generator`` to every `Dropout` inside ``module`` (None takes it away again).
+def seed_draws(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Hand ``generator`` to every `Drawing` inside ``module`` (None takes it away again).
 
     Parameters
     ----------
     module : nn.Module
-        Any network.
+        Any network or loss.
     generator : torch.Generator or None
-        On the device of the network.
+        On the device where its layers draw.
     """
     for layer in module.modules():
-        if isinstance(layer, Dropout):
+        if isinstance(layer, Drawing):
             layer.generator = generator

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .attention import merge_heads, split_heads
 from .layers import CodeDropout, Dropout, linear
+from .rows import inner_rows, take_rows
 
 # Gaps in time are told apart by half octaves, from 2 ** -10 to 2 ** 10 of the usual gap.
 GAP_OCTAVES = 10
@@ -150,6 +151,9 @@ class HistoryNetwork(nn.Module):
     .. [1] Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018.
     """
 
+    # What grows with the catalogue; a sampled loss gives it sparse gradients.
+    tables = ("embedding", "item_bias")
+
     def __init__(
         self,
         n_items: int,
@@ -185,7 +189,7 @@ class HistoryNetwork(nn.Module):
         hidden = self.norm(tokens.flatten(0, 1)[inputs["position"]])
         if torch.is_autocast_enabled(hidden.device.type):
             hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
-        return Scoring(hidden, self.embedding[1 : self.n_items + 1], self.item_bias)
+        return Scoring(hidden, inner_rows(self.embedding), self.item_bias)
 
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where the last block looks from each ``position`` (N, L), the mean over heads."""
@@ -201,7 +205,7 @@ class HistoryNetwork(nn.Module):
         steps = torch.arange(item.shape[1], device=item.device)
         lag = steps[:, None] - steps
         bias = self.lag_bias[lag.clamp(min=0)].permute(2, 0, 1)  # H L L
-        tokens = F.embedding(self.hide(item), self.embedding) * self.embedding.shape[1] ** 0.5
+        tokens = take_rows(self.embedding, self.hide(item)) * self.embedding.shape[1] ** 0.5
         if self.usual_gap is not None:
             asked, time = inputs["asked"], inputs["time"]
             gaps = gap_codes(asked[:, :, None], time[:, None, :], self.usual_gap)
