@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ._best_items import best_items
 from ._recommending import Asked, RecommendingMixin, check_k
 from ._recording import has_items
-from ._retrieval import best_items, query_slices
+from ._retrieval import query_slices, row_slices
 from .data.queries import Queries
 
 
@@ -86,7 +87,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             vectors: NDArray[Any] = self._fields.transform(X)
             return vectors
-        return self._vectors(self._queries(self._rows(X)))
+        return self._row_vectors(self._rows(X))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names for the columns of `transform`.
@@ -130,7 +131,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             weights: NDArray[np.float32] = self._fields.attend(X)[:, 0].astype(np.float32)
             return weights
-        return self._attention(self._rows(X))
+        return np.concatenate(list(self._attention(self._rows(X))))
 
     @available_if(has_items)
     def explain(self, X: Any) -> Bunch:
@@ -157,7 +158,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         known = (codes > 0) & (codes <= len(self.items_))
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
-        explained = Bunch(history=items, weights=self._attention(asked))
+        explained = Bunch(history=items, weights=np.concatenate(list(self._attention(asked))))
         if self._n_reading:
             assert asked.items is not None
             contributions = self._contributions(queries, asked.items - 1)
@@ -174,6 +175,12 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
     def _vectors(self, queries: Queries) -> NDArray[np.float32]:
         n_dims = self._catalogue.items.shape[1]
         return self._forward(self.net_.module_.hidden, queries, (n_dims,))
+
+    def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
+        parts = [
+            self._vectors(self._queries(asked.take(rows))) for rows in row_slices(len(asked.users))
+        ]
+        return np.concatenate(parts)
 
     @property
     def _n_reading(self) -> int:
@@ -197,13 +204,16 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
 
         return self._by_lag(self._forward_tokens(added, queries, items[:, None]), queries)
 
-    def _attention(self, asked: Asked) -> NDArray[np.float32]:
-        queries = self._queries(asked)
-        candidates = None if asked.items is None else asked.items[:, None] - 1
-        weights = self._forward_tokens(self.net_.module_.attention, queries, candidates)
-        weights = self._by_lag(weights, queries)
-        total = weights.sum(axis=1, keepdims=True)
-        return (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
+    def _attention(self, asked: Asked) -> Iterator[NDArray[np.float32]]:
+        """Yield the attention by lag (n, max_history) of one slice of the rows after the other."""
+        for rows in row_slices(len(asked.users)):
+            some = asked.take(rows)
+            queries = self._queries(some)
+            candidates = None if some.items is None else some.items[:, None] - 1
+            weights = self._forward_tokens(self.net_.module_.attention, queries, candidates)
+            weights = self._by_lag(weights, queries)
+            total = weights.sum(axis=1, keepdims=True)
+            yield (weights / np.where(total > 0, total, 1.0)).astype(np.float32)
 
     def _by_lag(self, values: NDArray[np.float32], queries: Queries) -> NDArray[np.float32]:
         """Turn what goes with tokens to lags; the start is no event."""

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ._best_items import best_items, list_anew, rank_anew
 from ._inputs import read_columns
 from ._interactions import event_times, one_time, questions
 from ._recording import RecordingMixin, has_items
-from ._retrieval import Catalogue, Excluded, best_items, query_slices, rank_anew, seen_items
+from ._retrieval import Catalogue, Excluded, query_slices, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.columns import is_table, table_columns
 from .data.histories import Histories
@@ -38,6 +39,12 @@ class Asked(NamedTuple):
     users: NDArray[np.int64]  # from 0, -1 is unknown
     items: NDArray[np.int64] | None  # codes
     at: NDArray[np.float64]
+
+    def take(self, rows: slice) -> Asked:
+        """Return some of the rows."""
+        return Asked(
+            self.users[rows], None if self.items is None else self.items[rows], self.at[rows]
+        )
 
 
 class RecommendingMixin(RecordingMixin):
@@ -122,13 +129,15 @@ class RecommendingMixin(RecordingMixin):
             source = self._new_histories(histories, now)
             users = np.arange(source.n_users)
             times = np.full(source.n_users, now)
-        queries = build_queries(source, users, times, None, *self._sizes)
-        left_out = self._excluded(source, users, times, candidates, blocked, filter_seen)
-        best = np.full((len(queries), int(k)), -1)
-        found = np.full(best.shape, -np.inf, dtype=np.float32)
-        for rows, scores in self._ranking(queries, left_out):
-            best[rows], found[rows] = best_items(scores, int(k))
-        return self._named(best), found
+        nobody = self._nobodys(candidates, blocked)
+        best = np.full((len(users), int(k)), -1)
+        scores = np.full(best.shape, -np.inf, dtype=np.float32)
+        for rows in row_slices(len(users)):
+            who, when = users[rows], times[rows]
+            queries = build_queries(source, who, when, None, *self._sizes)
+            left_out = Excluded(nobody, *self._seen(source, who, when, filter_seen))
+            best[rows], scores[rows] = self._best(queries, int(k), left_out)
+        return self._named(best), scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the score of each row's item for its user, at its time.
@@ -151,7 +160,11 @@ class RecommendingMixin(RecordingMixin):
             return foretold
         asked = self._rows(X)
         assert asked.items is not None
-        return self._pair_scores(self._queries(asked), asked.items - 1).astype(np.float64)
+        scores = np.zeros(len(asked.users))
+        for rows in row_slices(len(asked.users)):
+            queries = self._queries(asked.take(rows))
+            scores[rows] = self._pair_scores(queries, asked.items[rows] - 1)
+        return scores
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the score of each row's item for its user, as `decision_function` does.
@@ -203,20 +216,36 @@ class RecommendingMixin(RecordingMixin):
         rows = self._rows(X)
         query, asked = self._together(rows, queries)
         assert rows.items is not None
-        left_out = self._excluded(
-            self._histories, asked.users, asked.at, None, None, filter_seen
-        ).but_for(query[rows.items > 0], rows.items[rows.items > 0] - 1)
         above, tied = np.zeros((2, len(query)), dtype=np.intp)
         order = np.argsort(query, kind="stable")
+        for part in row_slices(len(asked.users)):
+            asking = order[slice(*np.searchsorted(query[order], [part.start, part.stop]))]
+            own = query[asking] - part.start
+            above[asking], tied[asking] = self._ranks(
+                asked.take(part), own, rows.items[asking] - 1, filter_seen
+            )
+        return above, tied
+
+    def _ranks(
+        self,
+        asked: Asked,
+        query: NDArray[np.intp],
+        targets: NDArray[np.int64],
+        filter_seen: bool,
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rank targets among all items; ``query``, ascending, says who asks for each."""
+        seen = self._seen(self._histories, asked.users, asked.at, filter_seen)
+        known = targets >= 0
+        left_out = Excluded(np.zeros(len(self.items_), dtype=bool), *seen)
+        left_out = left_out.but_for(query[known], targets[known])
+        above, tied = np.zeros((2, len(targets)), dtype=np.intp)
         for span, scores in self._ranking(self._queries(asked), left_out):
-            asking = order[slice(*np.searchsorted(query[order], [span.start, span.stop]))]
+            first, last = np.searchsorted(query, [span.start, span.stop])
             mask = left_out.mask(span)
-            for part in query_slices(len(asking), len(self._catalogue)):
-                chosen = asking[part]
-                own = query[chosen] - span.start
-                above[chosen], tied[chosen] = target_ranks(
-                    scores[own], rows.items[chosen] - 1, mask[own]
-                )
+            for some in query_slices(last - first, len(self._catalogue)):
+                rows = slice(first + some.start, first + some.stop)
+                own = query[rows] - span.start
+                above[rows], tied[rows] = target_ranks(scores[own], targets[rows], mask[own])
         return above, tied
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -262,6 +291,24 @@ class RecommendingMixin(RecordingMixin):
         )
 
     # ---- scores --------------------------------------------------------------------------------
+
+    def _best(
+        self, queries: Queries, k: int, left_out: Excluded
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the k best items of each query and their scores, as `best_items` does."""
+        n_reading = self._n_reading
+        if n_reading < len(self.items_):
+            hidden = self._hidden(queries)
+            best, scores = self._catalogue.best(hidden, max(k, n_reading), left_out)
+            if n_reading:
+                read = partial(self._read_scores, queries)
+                best, scores = list_anew(best, scores, n_reading, read)
+            return best[:, :k], scores[:, :k]
+        best = np.full((len(queries), k), -1)
+        found = np.full(best.shape, -np.inf, dtype=np.float32)
+        for rows, scores in self._ranking(queries, left_out):
+            best[rows], found[rows] = best_items(scores, k)
+        return best, found
 
     def _ranking(
         self, queries: Queries, left_out: Excluded
@@ -396,26 +443,28 @@ class RecommendingMixin(RecordingMixin):
         sessions = sessions_by_gap(users, times, nearer)
         return Histories(items, times, np.ones(len(items)), starts, sessions)
 
-    def _excluded(
+    def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
+        """Return which items nobody is to get (n_items,)."""
+        out = np.zeros(len(self.items_) + 1, dtype=bool)
+        if candidates is not None:
+            out[:] = True
+            out[self._item_ids.codes_of(candidates, "candidates")] = False
+        if blocked is not None:
+            out[self._item_ids.codes_of(blocked, "blocked")] = True
+        return out[1:]
+
+    def _seen(
         self,
         source: Histories,
         users: NDArray[np.int64],
         at: NDArray[np.float64],
-        candidates: Any,
-        blocked: Any,
         filter_seen: bool,
-    ) -> Excluded:
-        everywhere = np.zeros(len(self.items_) + 1, dtype=bool)
-        if candidates is not None:
-            everywhere[:] = True
-            everywhere[self._item_ids.codes_of(candidates, "candidates")] = False
-        if blocked is not None:
-            everywhere[self._item_ids.codes_of(blocked, "blocked")] = True
-        nothing = np.zeros(0, dtype=np.int64)
-        query, item = nothing, nothing
-        if filter_seen:
-            query, item = seen_items(source, *past_events(source, users, at))
-        return Excluded(everywhere[1:], query, item)
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs of a query and an item that its user is not to get, by query."""
+        if not filter_seen:
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing
+        return seen_items(source, *past_events(source, users, at))
 
 
 def check_k(k: Any) -> None:

@@ -1,18 +1,40 @@
-"""The best items for each history: exact, a slice of the users at a time."""
+"""The best items for each history, a slice of the users at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ._best_items import best_items
 from .data.histories import Histories
 
 # Scores held at once.
 SCORES_AT_A_TIME = 2**24
+
+# Users whose histories are held at once.
+USERS_AT_A_TIME = 2**13
+
+# Where no more than this share of the items may be recommended, only these are looked at.
+NARROW_SHARE = 0.5
+
+# An index is asked for so many items above those wanted and those left out: it is not exact.
+MARGIN = 100
+
+# Users with more items to leave out are compared with all items.
+MAX_LEFT_OUT = 1_000
+
+
+class Finds(Protocol):
+    """An index of the items."""
+
+    def search(
+        self, hidden: NDArray[np.float32], n_wanted: int, allowed: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        """Return positions of items (n_queries, n_wanted), -1 where there are no more."""
 
 
 class Catalogue:
@@ -24,11 +46,19 @@ class Catalogue:
         Vectors of the items.
     bias : ndarray of shape (n_items,), dtype float32
         What an item scores whatever the history.
+    index : Finds or None, default=None
+        What finds items that are likely to score high; None scores all.
     """
 
-    def __init__(self, items: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        items: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        index: Finds | None = None,
+    ) -> None:
         self.items = torch.as_tensor(items)
         self.bias = torch.as_tensor(bias)
+        self.index = index
 
     def __len__(self) -> int:
         return len(self.items)
@@ -49,65 +79,89 @@ class Catalogue:
         scores: NDArray[np.float32] = np.einsum("qd,qd->q", hidden, vectors) + bias
         return scores
 
+    def best(
+        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the k best items of each history, best first.
 
-def best_items(
-    scores: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the k best items of each query, best first.
+        Parameters
+        ----------
+        hidden : ndarray of shape (n_queries, n_dims)
+            Histories.
+        k : int
+            Items wanted.
+        left_out : Excluded
+            What not to recommend.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_queries, n_items)
-        Scores, -inf for what is left out.
-    k : int
-        Items wanted.
+        Returns
+        -------
+        items : ndarray of shape (n_queries, k), dtype int64
+            Positions of the items, -1 where there is none left.
+        scores : ndarray of shape (n_queries, k), dtype float32
+            Their scores, not rising; -inf where there is no item.
+        """
+        allowed = ~left_out.everywhere
+        if allowed.sum() <= NARROW_SHARE * len(self):
+            return self._best_of_few(hidden, k, left_out)
+        if self.index is None:
+            return self._best_of_all(hidden, k, left_out)
+        items, found = self._best_of_index(self.index, hidden, k, left_out)
+        missing = np.flatnonzero(np.isneginf(found[:, -1]))
+        rest = self._best_of_all(hidden[missing], k, left_out.of(missing))
+        items[missing], found[missing] = rest
+        return items, found
 
-    Returns
-    -------
-    items : ndarray of shape (n_queries, k), dtype int64
-        Positions of the items, -1 where there is none left.
-    scores : ndarray of shape (n_queries, k), dtype float32
-        Their scores, not rising; -inf where there is no item.
-    """
-    n_queries, n_items = scores.shape
-    n_found = min(k, n_items)
-    items = np.full((n_queries, k), -1)
-    found = np.full((n_queries, k), -np.inf, dtype=np.float32)
-    top = torch.as_tensor(scores).topk(n_found, dim=1)
-    found[:, :n_found] = top.values.numpy()
-    items[:, :n_found] = top.indices.numpy()
-    items[np.isneginf(found)] = -1
-    return items, found
+    def _best_of_all(
+        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        items = np.full((len(hidden), k), -1)
+        found = np.full(items.shape, -np.inf, dtype=np.float32)
+        for rows in query_slices(len(hidden), len(self)):
+            scores = self.scores(hidden[rows])
+            left_out.apply(scores, rows)
+            items[rows], found[rows] = best_items(scores, k)
+        return items, found
 
+    def _best_of_few(
+        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score only what may be recommended."""
+        few = np.flatnonzero(~left_out.everywhere)
+        narrow = Catalogue(self.items.numpy()[few], self.bias.numpy()[few])
+        best, found = narrow._best_of_all(hidden, k, left_out.among(few))
+        items = np.append(few, -1)[best]  # what is -1 stays so
+        return items, found
 
-def rank_anew(
-    scores: NDArray[np.float32], n_best: int, read: Callable[[Any], NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Add to the scores of the best items what these read of the history; the rest stays behind.
+    def _best_of_index(
+        self, index: Finds, hidden: NDArray[np.float32], k: int, left_out: Excluded
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score what the index finds; nothing for users of whom too much is to be left out."""
+        items = np.full((len(hidden), k), -1)
+        found = np.full((len(hidden), k), -np.inf, dtype=np.float32)
+        n_left_out = np.bincount(left_out.query, minlength=len(hidden))
+        chosen = np.flatnonzero(n_left_out <= MAX_LEFT_OUT)
+        if not len(chosen):
+            return items, found
+        n_wanted = min(k + int(n_left_out[chosen].max()) + MARGIN, len(self))
+        for rows in query_slices(len(chosen), n_wanted * self.items.shape[1]):
+            some = chosen[rows]
+            likely = index.search(hidden[some], n_wanted, ~left_out.everywhere)
+            scores = self._scores_of(hidden[some], likely)
+            scores[(likely < 0) | left_out.of(some).contains(likely)] = -np.inf
+            top = torch.as_tensor(scores).topk(min(k, n_wanted), dim=1)
+            n_found = top.values.shape[1]
+            found[some, :n_found] = top.values.numpy()
+            items[some, :n_found] = np.take_along_axis(likely, top.indices.numpy(), axis=1)
+        items[np.isneginf(found)] = -1
+        return items, found
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_queries, n_items)
-        Scores, -inf for what is left out.
-    n_best : int
-        How many items of each query read.
-    read : callable
-        Positions of items (n_queries, n_best), or None for all items -> what they add.
-
-    Returns
-    -------
-    scores : ndarray of shape (n_queries, n_items)
-        Those of the rest are lowered together where one would come before the best.
-    """
-    if n_best >= scores.shape[1]:
-        return scores + read(None)
-    top = torch.as_tensor(scores).topk(n_best + 1, dim=1)
-    best, first = top.indices[:, :-1].numpy(), top.values.numpy()
-    anew, highest_left = first[:, :-1] + read(best), first[:, -1]
-    lowest = np.where(np.isneginf(anew), np.inf, anew).min(axis=1)
-    scores = scores + np.minimum(lowest - highest_left - 1.0, 0.0)[:, None]
-    np.put_along_axis(scores, best, anew, axis=1)
-    return scores
+    def _scores_of(
+        self, hidden: NDArray[np.float32], items: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return the scores (n_queries, n) of several items each."""
+        vectors, bias = self.items.numpy()[items], self.bias.numpy()[items]
+        scores: NDArray[np.float32] = np.matmul(vectors, hidden[:, :, None])[:, :, 0] + bias
+        return scores
 
 
 class Excluded:
@@ -145,6 +199,24 @@ class Excluded:
         """Write -inf over the scores of what is left out."""
         scores[:, self.everywhere] = -np.inf
         scores[self._pairs(rows)] = -np.inf
+
+    def of(self, queries: NDArray[np.intp]) -> Excluded:
+        """Return what is left out of some queries, ascending, that are counted anew."""
+        kept = np.isin(self.query, queries)
+        query = np.searchsorted(queries, self.query[kept])
+        return Excluded(self.everywhere, query, self.item[kept])
+
+    def among(self, items: NDArray[np.intp]) -> Excluded:
+        """Return what is left out of some items, ascending, that are counted anew."""
+        kept = np.isin(self.item, items)
+        item = np.searchsorted(items, self.item[kept])
+        return Excluded(self.everywhere[items], self.query[kept], item)
+
+    def contains(self, items: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which items (n_queries, n) are left out of their query alone."""
+        n_items = len(self.everywhere)
+        pairs = np.arange(len(items))[:, None] * n_items + items
+        return np.isin(pairs, self.query * n_items + self.item)
 
     def _pairs(self, rows: slice) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         low, high = np.searchsorted(self.query, [rows.start, rows.stop])
@@ -193,3 +265,20 @@ def query_slices(n_queries: int, n_items: int) -> Iterator[slice]:
     size = max(SCORES_AT_A_TIME // max(n_items, 1), 1)
     for start in range(0, n_queries, size):
         yield slice(start, min(start + size, n_queries))
+
+
+def row_slices(n_rows: int) -> Iterator[slice]:
+    """Yield slices of rows that ask, so small that their histories can be held; one at least.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows.
+
+    Yields
+    ------
+    rows : slice
+        Consecutive rows.
+    """
+    for start in range(0, max(n_rows, 1), USERS_AT_A_TIME):
+        yield slice(start, min(start + USERS_AT_A_TIME, n_rows))

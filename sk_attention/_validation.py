@@ -70,6 +70,9 @@ RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
     "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
     "embedding_dim": [Interval(Integral, 1, None, closed="left")],
     "max_history": [Interval(Integral, 1, None, closed="left")],
+    "loss": [StrOptions({"auto", "cross_entropy", "sampled_softmax", "gbce"})],
+    "n_negatives": [Interval(Integral, 1, None, closed="left")],
+    "index": [StrOptions({"faiss"}), None],
     "batch_size": PARAMETER_CONSTRAINTS["batch_size"],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
 }

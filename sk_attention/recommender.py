@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
+from torch import nn
 
 from ._history_reading import HistoryReadingMixin
+from ._index import CellIndex, import_faiss
 from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
@@ -29,11 +31,12 @@ from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .nn.reranking import RerankingLoss
+from .nn.sampled import first_bias, training_loss
 from .training.devices import resolve_device, resolve_precision
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
 from .training.placing import place_items
-from .training.plan import Plan
+from .training.plan import Plan, resolve_loss, users_to_hold_out
 from .training.train import history_values, train, training_callbacks
 
 # What a fit without users and items shares with one of several tasks.
@@ -52,9 +55,6 @@ BUILDING_PARAMETERS = (
     *("embedding_dim", "n_heads", "n_layers", "max_history"),
 )
 
-# A user's last interaction is held out to tell when to stop: of so many users at the most.
-MAX_HELD_OUT = 5_000
-
 # Fewer users than this are too few to hold anything out.
 MIN_USERS_TO_HOLD_OUT = 20
 
@@ -69,7 +69,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
 
     - "self": causal self attention makes it a vector *h*, and item *i* scores
       :math:`h \cdot e_i + b_i`; the loss is the cross entropy of the next item among all items
-      [1]_, [2]_.
+      [1]_, [2]_, estimated where there are very many.
     - "cross": each item reads the history with weights :math:`\alpha_{ij}` of its own and scores
       the sum of what it finds there, :math:`c_i = \sum_j \alpha_{ij}\, e_i \cdot v_j`, plus
       :math:`b_i` [4]_; learned among up to 512 sampled items. The event *j* has the value
@@ -114,13 +114,27 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Share of the tokens and of what blocks add that is dropped in training.
     max_history : int, default=50
         Events of a user that a recommendation looks at, the latest ones.
+    loss : {"auto", "cross_entropy", "sampled_softmax", "gbce"}, default="auto"
+        What is trained: the cross entropy of the next item among all items; the same, estimated
+        from items that each step draws anew, and corrected for how often each is drawn [6]_; or
+        the binary cross entropy against such items, calibrated [7]_. With the last two the cost
+        of a step does not depend on the number of items. "auto" ranks all items up to 20,000 of
+        them, and is "sampled_softmax" above.
+    n_negatives : int, default=256
+        Items that a step draws for a loss that is sampled; its targets share them.
+    index : {"faiss"} or None, default=None
+        None compares each user with all items. "faiss" looks for the best ones in an index, which
+        may miss some of them; what it finds is scored exactly. It needs the extra "ann". What items
+        read of the history, with "cross" and "double", plays no part in either.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
-        called with parameter groups and ``lr``.
+        called with parameter groups and ``lr``. With a sampled loss ``torch.optim.SparseAdam``
+        trains the items' vectors, whatever trains the rest.
     learning_rate : float, default=0.004
         Learning rate of the optimiser; the default is meant for "adamw".
     weight_decay : float, default=0.0
-        Weight decay of the matrices between layers and of the items' vectors.
+        Weight decay of the matrices between layers and of the items' vectors; with a sampled loss
+        of those vectors that a step uses.
     max_grad_norm : float or None, default=1.0
         Norm to which gradients are clipped.
     batch_size : int or "auto", default="auto"
@@ -130,7 +144,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Passes of a training, at the most.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out the last interaction of users, 5,000 at the most, and stop when NDCG@10
-        on them no longer rises. "auto" does so from 20 users with three interactions on.
+        on them no longer rises. Above 200,000 items it is fewer users, 1,000 for a million items.
+        "auto" does so from 20 users with three interactions on.
     n_iter_no_change : int, default=6
         Passes without a better held-out NDCG before training stops.
     refit : bool or "auto", default="auto"
@@ -144,8 +159,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         "auto": float32, with bf16 matrix products in training where the device is fast at them.
         "bf16" uses them in prediction too.
     random_state : int, RandomState or None, default=None
-        Seed of initial weights, held-out users, order of the stretches and dropout. None takes
-        fresh entropy. Global generators are never touched.
+        Seed of initial weights, held-out users, order of the stretches, dropout and drawn items.
+        None takes fresh entropy. Global generators are never touched.
     verbose : int, default=0
         1 shows a progress bar, 2 a line per pass too.
 
@@ -164,7 +179,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     n_iter_ : int
         Passes done, those of all trainings.
     loss_curve_ : list of float
-        Cross entropy of the next item in each pass; with "double" the sum of both.
+        The loss in training in each pass; with "double" the sum of both.
     validation_scores_ : ndarray of shape (n_passes,) or None
         NDCG@10 of the held-out interactions after each pass, all items ranked; None where nothing
         was held out.
@@ -189,6 +204,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     .. [4] Zhou et al., "Deep interest network for click-through rate prediction", KDD 2018.
     .. [5] Ying et al., "Sequential recommender system based on hierarchical attention network",
        IJCAI 2018.
+    .. [6] Khrylchenko et al., "Correcting the LogQ correction: revisiting sampled softmax for
+       large-scale retrieval", RecSys 2025.
+    .. [7] Petrov and Macdonald, "gSASRec: reducing overconfidence in sequential recommendation
+       trained with negative sampling", RecSys 2023.
 
     Examples
     --------
@@ -217,6 +236,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         n_layers: int = 2,
         dropout: float = 0.2,
         max_history: int = 50,
+        loss: str = "auto",
+        n_negatives: int = 256,
+        index: str | None = None,
         optimizer: Any = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0,
@@ -243,6 +265,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.n_layers = n_layers
         self.dropout = dropout
         self.max_history = max_history
+        self.loss = loss
+        self.n_negatives = n_negatives
+        self.index = index
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -346,6 +371,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             elif cold:
                 check_heads(self.embedding_dim, self.n_heads)
                 self._check_sessions(columns)
+                self._check_retrieval()
                 self._record(columns, y, sample_weight)
                 self._seed = draw_seed(self.random_state)
                 self._build()
@@ -394,6 +420,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
         self._check_sessions(columns)
+        self._check_retrieval()
         self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
         self._build()
@@ -435,6 +462,17 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
                 "'timestamp', or give its name or position as session= or timestamp=."
             )
 
+    def _check_retrieval(self) -> None:
+        """Refuse what only a first score of all items has, where there is none; look for faiss."""
+        for name, usual in (("loss", "auto"), ("index", None)):
+            if self.attention == "cross" and getattr(self, name) != usual:
+                raise ValueError(
+                    f"{name} must be {usual!r} with attention='cross', where each item reads the "
+                    f"history and there is no other score of it; got {getattr(self, name)!r}."
+                )
+        if self.index is not None:
+            import_faiss()  # its absence is told before the training
+
     def _session_column(self, columns: Sequence[Column]) -> Column | None:
         position = self._roles.session
         if self.attention != "hierarchical" or position is None:
@@ -450,11 +488,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     def _build(self) -> None:
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device, tiny=False)
-        items, weight = self._histories.items, self._histories.weight
-        shares = np.bincount(items, weights=weight, minlength=len(self.items_) + 1)[1:]
+        popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
         network = HistoryNetwork(
             self.attention,
-            torch.as_tensor(shares),
+            popularity,
             self.embedding_dim,
             self.n_heads,
             self.n_layers,
@@ -463,10 +500,15 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             self._usual_gap if self._has_times else None,
             torch.Generator().manual_seed(self._seed),
         )
+        loss = resolve_loss(self.loss, len(self.items_))
+        nn.init.constant_(network.item_bias, first_bias(loss, len(self.items_), self.n_negatives))
+        looks_at_all = loss == "cross_entropy" and self.attention != "cross"
+        first = training_loss(loss, popularity, self.n_negatives)
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
-            RankingLoss() if network.reader is None else RerankingLoss(),
+            RankingLoss(first) if network.reader is None else RerankingLoss(first),
+            tables=() if looks_at_all else network.tables,
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
@@ -517,7 +559,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
                 "and there is none. Pass early_stopping=False."
             )
         rng = np.random.default_rng(self._seed)
-        chosen = rng.permutation(users)[: min(MAX_HELD_OUT, len(users))]
+        chosen = rng.permutation(users)[: users_to_hold_out(len(self.items_))]
         held_out[histories.starts[chosen + 1] - 1] = True
         return held_out
 
@@ -552,9 +594,11 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.validation_scores_ = scores if len(scores) else None
         self._take_vectors()
         users = np.arange(len(self.users_))
-        weights = self._attention(Asked(users, None, np.full(len(users), self._now)))
-        looked = weights[weights.sum(axis=1) > 0]
-        self.attention_weights_ = looked.mean(axis=0, keepdims=True)
+        total, n_looked = np.zeros(self.max_history), 0
+        for weights in self._attention(Asked(users, None, np.full(len(users), self._now))):
+            total += weights.sum(axis=0, dtype=np.float64)
+            n_looked += int((weights.sum(axis=1) > 0).sum())
+        self.attention_weights_ = (total / n_looked)[None]
 
     def _take_vectors(self) -> None:
         """Keep the items' vectors, which every recommendation needs."""
@@ -562,7 +606,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         with torch.no_grad():
             items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
-        self._catalogue = Catalogue(items, bias)
+        index = None if self.index is None else CellIndex(items, bias)
+        self._catalogue = Catalogue(items, bias, index)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -510,3 +510,16 @@ def test_times_help_where_they_tell_what_comes_next():
         return own.fit(data.iloc[train]).score(data.iloc[test])
 
     assert score() > score(timestamp=None) + 0.02
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("loss", "gbce"), ("index", "faiss")])
+def test_cross_attention_has_no_score_for_a_loss_or_an_index_of_its_own(parameter, value):
+    message = f"{parameter} must be (.*) with attention='cross'.*got {value!r}"
+    with pytest.raises(ValueError, match=message):
+        recommender(attention="cross", **{parameter: value}).fit(X)
+
+
+@pytest.mark.parametrize("loss", ["sampled_softmax", "gbce"])
+def test_candidates_may_be_retrieved_by_a_sampled_loss(loss):
+    model = recommender(attention="double", loss=loss).fit(X)
+    assert np.isfinite(model.recommend(k=5)[1]).all()

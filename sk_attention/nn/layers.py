@@ -49,7 +49,7 @@ def uniform_(parameter: Tensor, n_in: int, generator: torch.Generator) -> None:
 
 
 class Drawing(nn.Module):
-    """A layer that draws from its own generator in training, so that threads cannot disturb it."""
+    """A layer that draws from a generator of its own while training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Drawing(nn.Module):
 
 
 class Dropout(Drawing):
-    """Dropout that draws from its own generator.
+    """Dropout that draws from its own generator, so that threads cannot disturb each other.
 
     Parameters
     ----------
@@ -94,15 +94,15 @@ class CodeDropout(Dropout):
         return codes * keep.bernoulli_(1.0 - self.p, generator=self.generator).to(codes.dtype)
 
 
-def seed_drawing(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Hand ``generator`` to all that draws inside ``module`` (None takes it away again).
+def seed_draws(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Hand ``generator`` to every `Drawing` inside ``module`` (None takes it away again).
 
     Parameters
     ----------
     module : nn.Module
-        Any network.
+        Any network or loss.
     generator : torch.Generator or None
-        On the device of the network.
+        On the device where its layers draw.
     """
     for layer in module.modules():
         if isinstance(layer, Drawing):

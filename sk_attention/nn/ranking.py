@@ -5,7 +5,7 @@ Shapes: N targets, D embedding_dim, I items.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from .recommender import Scoring
 
 # Scores held at once: so few that they stay near the processor.
 SCORES_AT_A_TIME = 2**20
+
+TrainingLoss = Callable[[Scoring, Tensor, Tensor], Tensor]
 
 
 def target_slices(n_targets: int, n_items: int) -> Iterator[slice]:
@@ -180,9 +182,19 @@ def missed_gain(outputs: Scoring, target: Tensor, weight: Tensor, k: int = 10) -
 
 
 class RankingLoss(nn.Module):
-    """Cross entropy of the next item in training, what is missed of NDCG@10 otherwise."""
+    """What a ranking is trained by, and what is missed of NDCG@10 otherwise.
+
+    Parameters
+    ----------
+    in_training : callable, default=next_item_cross_entropy
+        Outputs, target and weight -> loss (1,).
+    """
+
+    def __init__(self, in_training: TrainingLoss = next_item_cross_entropy) -> None:
+        super().__init__()
+        self.in_training = in_training
 
     def forward(self, outputs: Scoring, target: Tensor, weight: Tensor) -> Tensor:
         """Return the loss (1,) of targets (N,) of weights (N,)."""
-        loss = next_item_cross_entropy if self.training else missed_gain
+        loss = self.in_training if self.training else missed_gain
         return loss(outputs, target, weight)

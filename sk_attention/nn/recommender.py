@@ -18,6 +18,7 @@ from .history.sampling import NegativeSampler
 from .history.self_reading import SelfReading
 from .history.session_reading import SessionReading
 from .layers import CodeDropout, Dropout
+from .rows import inner_rows, take_rows
 
 # Share of the events that are hidden in training, to learn what an unknown item means.
 UNKNOWN_SHARE = 0.02
@@ -104,6 +105,9 @@ class HistoryNetwork(nn.Module):
     .. [1] Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018.
     """
 
+    # What grows with the catalogue; a sampled loss gives it sparse gradients.
+    tables = ("embedding", "item_bias")
+
     def __init__(
         self,
         attention: str,
@@ -142,7 +146,7 @@ class HistoryNetwork(nn.Module):
         items = self.item_vectors()
         if self.encoder is None:  # scores begin with the biases alone
             nothing = items.new_zeros(len(position), 0)
-            scoring = Scoring(nothing, items[:, :0], self.item_bias)
+            scoring = Scoring(nothing, items.detach()[:, :0], self.item_bias)
         else:
             hidden = _as_computed(self.encoder(tokens, moments, position))
             scoring = Scoring(hidden, items, self.item_bias)
@@ -160,7 +164,7 @@ class HistoryNetwork(nn.Module):
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of the items (I, D)."""
-        return self.embedding[1 : self.n_items + 1]
+        return inner_rows(self.embedding)
 
     def hidden(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the vector of each history (N, D).
@@ -214,7 +218,7 @@ class HistoryNetwork(nn.Module):
         """Return the tokens (B, L, D), when they were, and which of them are asked."""
         item = inputs["item"]
         moments = Moments(inputs["time"], inputs["asked"], self.usual_gap, inputs.get("session"))
-        tokens = F.embedding(self.hide(item), self.embedding) * self.embedding.shape[1] ** 0.5
+        tokens = take_rows(self.embedding, self.hide(item)) * self.embedding.shape[1] ** 0.5
         if self.usual_gap is not None:
             tokens = tokens + F.embedding(moments.last_gap(), self.gap_embedding)
         return self.dropout(tokens), moments, inputs["position"]

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from .history.candidate_reading import scores_everywhere, weights_and_worth
-from .ranking import item_scores, next_item_cross_entropy
+from .ranking import TrainingLoss, item_scores, next_item_cross_entropy
 from .recommender import WEIGHTS_AT_A_TIME, Reading, Reranking, Scoring
+from .rows import take_rows
 
 
 def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) -> Tensor:
@@ -46,7 +47,9 @@ def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) 
     read_own, read_sampled = _read_targets_and(sampled, code, reading)
     own = read_own + _own_scores(scoring, code)
     others = read_sampled + item_scores(
-        scoring.hidden, scoring.items[sampled].to(scoring.hidden.dtype), scoring.bias[sampled]
+        scoring.hidden,
+        take_rows(scoring.items, sampled).to(scoring.hidden.dtype),
+        take_rows(scoring.bias, sampled),
     )
     others = (others + correction).masked_fill(sampled == code.unsqueeze(1), -torch.inf)
     total = torch.logaddexp(others.logsumexp(1), own)
@@ -65,16 +68,16 @@ def _read_targets_and(sampled: Tensor, code: Tensor, reading: Reading) -> tuple[
     bias = reader.recency(reading.moments.everywhere())
     # the target of each moment, in the places of the tokens
     vectors = items.new_zeros(tokens.shape[0] * tokens.shape[1], items.shape[1])
-    vectors = vectors.index_copy(0, position, items[code]).view(tokens.shape)
+    vectors = vectors.index_copy(0, position, take_rows(items, code)).view(tokens.shape)
     weights, worth = weights_and_worth(history, bias, reader.candidates(vectors))
     own = (weights * worth).sum((1, 3)).flatten()[position]
-    others = scores_everywhere(history, bias, reader.candidates(items[sampled]))
+    others = scores_everywhere(history, bias, reader.candidates(take_rows(items, sampled)))
     return own, others.flatten(0, 1)[position]
 
 
 def _own_scores(scoring: Scoring, code: Tensor) -> Tensor:
-    products = (scoring.hidden * scoring.items[code]).sum(1)
-    return products.to(scoring.bias.dtype) + scoring.bias[code]
+    products = (scoring.hidden * take_rows(scoring.items, code)).sum(1)
+    return products.to(scoring.bias.dtype) + take_rows(scoring.bias, code)
 
 
 def reranked_missed_gain(outputs: Reranking, target: Tensor, weight: Tensor, k: int = 10) -> Tensor:
@@ -133,7 +136,16 @@ class RerankingLoss(nn.Module):
     """Cross entropy of what is ranked first and of what is ranked anew; else what NDCG@10 misses.
 
     Where nothing but what candidates read ranks the items, the first of the two is left out.
+
+    Parameters
+    ----------
+    in_training : callable, default=next_item_cross_entropy
+        What is ranked first is trained by: outputs, target and weight -> loss (1,).
     """
+
+    def __init__(self, in_training: TrainingLoss = next_item_cross_entropy) -> None:
+        super().__init__()
+        self.in_training = in_training
 
     def forward(self, outputs: Reranking, target: Tensor, weight: Tensor) -> Tensor:
         """Return the loss (1,) of targets (N,) of weights (N,)."""
@@ -141,5 +153,5 @@ class RerankingLoss(nn.Module):
             return reranked_missed_gain(outputs, target, weight)
         loss = candidate_cross_entropy(outputs, target, weight)
         if outputs.scoring.hidden.shape[1]:
-            loss = loss + next_item_cross_entropy(outputs.scoring, target, weight)
+            loss = loss + self.in_training(outputs.scoring, target, weight)
         return loss

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from sk_attention.data.batches import Batch, Rows, Slices
 
 from .averaging import WeightAverage
-from .optimizers import parameter_groups
+from .optimizers import parameter_groups, split_groups
+from .tables import RowAdam, Together, clip_gradients, coalesce_gradients
 
 TaskLossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -66,6 +67,9 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         The loss: outputs, target and weight -> one loss per task.
     task_names : tuple of str, default=()
         Names under which the history keeps the losses of several tasks.
+    tables : tuple of str, default=()
+        Names of the parameters whose gradients are sparse: whatever the optimiser of the others,
+        `RowAdam` moves the rows that have a gradient.
     weight_decay : float, default=0.0
         Decay of the matrices between layers.
     max_grad_norm : float, default=None
@@ -84,6 +88,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         criterion: nn.Module,
         *,
         task_names: tuple[str, ...] = (),
+        tables: tuple[str, ...] = (),
         weight_decay: float = 0.0,
         max_grad_norm: float | None = None,
         train_bf16: bool = False,
@@ -93,6 +98,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         self.task_names = task_names
+        self.tables = tables
         self.weight_decay = weight_decay
         self.max_grad_norm = max_grad_norm
         self.train_bf16 = train_bf16
@@ -149,6 +155,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             If it cannot be built so.
         """
         groups = parameter_groups(self.module_, self.weight_decay)
+        groups, rows = split_groups(groups, [self.module_.get_parameter(n) for n in self.tables])
         try:
             self.optimizer_ = self.optimizer(groups, lr=self.lr)
         except (TypeError, ValueError) as error:
@@ -156,6 +163,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
                 "optimizer must take parameter groups and lr, as torch's optimizers do; "
                 f"{self.optimizer!r} says: {error}"
             ) from error
+        if self.tables:
+            self.optimizer_ = Together(self.optimizer_, RowAdam(rows, lr=self.lr))
         return self
 
     def infer(self, x: Mapping[str, Tensor], **fit_params: Any) -> Tensor:
@@ -175,8 +184,11 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         self._set_training(True)
         step = self._loss_step(batch)
         step["loss"].backward()
+        gradients = coalesce_gradients(self.module_.parameters())
         if self.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+            clip_gradients(gradients, self.max_grad_norm)
+        if self.average_ is not None:
+            self.average_.before_step()
         return step
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:

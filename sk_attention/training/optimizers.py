@@ -46,6 +46,34 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     ]
 
 
+def split_groups(
+    groups: list[dict[str, Any]], tables: list[nn.Parameter]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Part the groups into those of tables and those of all other parameters.
+
+    Parameters
+    ----------
+    groups : list of dict
+        Parameter groups.
+    tables : list of nn.Parameter
+        Some of their parameters.
+
+    Returns
+    -------
+    others, rows : list of dict
+        Groups alike, of the other parameters and of the tables.
+    """
+    apart = {id(table) for table in tables}
+
+    def those(wanted: bool) -> list[dict[str, Any]]:
+        return [
+            {**group, "params": [p for p in group["params"] if (id(p) in apart) == wanted]}
+            for group in groups
+        ]
+
+    return those(False), [group for group in those(True) if group["params"]]
+
+
 def resolve_optimizer(optimizer: str | BuildOptimizer) -> BuildOptimizer:
     """Return what builds the optimiser from parameter groups and ``lr``.
 

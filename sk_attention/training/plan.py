@@ -1,4 +1,4 @@
-"""Rules by the number of rows: batch size, passes, hold-out."""
+"""Rules by the number of rows and of items: batch size, passes, hold-out, loss."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ MAX_EPOCHS = 100
 # A fit that is repeated on all rows looks for the number of passes on about so many held-out rows.
 HELD_OUT_ROWS = 600
 MAX_SPLITS = 3
+
+# Above so many items a loss over all of them costs more than it gains.
+MAX_ITEMS_TO_RANK = 20_000
+
+# A recommender holds out the last interactions of so many users, to tell when to stop, and of fewer
+# where to rank all items for each of them would take longer than some seconds.
+MAX_HELD_OUT_USERS = 5_000
+MAX_HELD_OUT_SCORES = 10**9
 
 
 @dataclass(frozen=True)
@@ -116,3 +124,39 @@ def auto_splits(n_rows: int, validation_fraction: float) -> int:
     """
     n_held_out = max(n_rows * validation_fraction, 1.0)
     return min(max(round(HELD_OUT_ROWS / n_held_out), 1), MAX_SPLITS)
+
+
+def resolve_loss(loss: str, n_items: int) -> str:
+    """Return what "auto" means for a catalogue.
+
+    Parameters
+    ----------
+    loss : str
+        "auto", or the loss itself.
+    n_items : int
+        Items.
+
+    Returns
+    -------
+    loss : str
+        "auto": "cross_entropy" up to 20,000 items, "sampled_softmax" above.
+    """
+    if loss != "auto":
+        return loss
+    return "cross_entropy" if n_items <= MAX_ITEMS_TO_RANK else "sampled_softmax"
+
+
+def users_to_hold_out(n_items: int) -> int:
+    """Return of how many users to hold out the last interaction, at the most.
+
+    Parameters
+    ----------
+    n_items : int
+        Items that are ranked for each of them.
+
+    Returns
+    -------
+    n_users : int
+        5,000, or less above 200,000 items, so that there are a billion scores, and 100 at least.
+    """
+    return min(max(MAX_HELD_OUT_SCORES // n_items, 100), MAX_HELD_OUT_USERS)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EarlyStopping
 
 from sk_attention.data.batches import Rows
-from sk_attention.nn.layers import seed_drawing
+from sk_attention.nn.layers import seed_draws
 
 from .averaging import WeightAverage
 from .net import AttentionNet, StopTraining
@@ -148,13 +148,15 @@ def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int, averaged
     n_passes = len(net.history)
     try:
         net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
-        seed_drawing(net.module_, torch.Generator(net.device).manual_seed(seed))
-        net.average_ = WeightAverage(net.module_) if averaged else None
+        seed_draws(net.module_, torch.Generator(net.device).manual_seed(seed))
+        seed_draws(net.criterion_, torch.Generator().manual_seed(seed))
+        net.average_ = WeightAverage(net.module_, net.tables) if averaged else None
         net.notify("on_train_begin", X=rows, y=None)
         _run_passes(net, rows, held_out, walk.n_epochs)
     finally:
         net.average_ = None
-        seed_drawing(net.module_, None)
+        seed_draws(net.module_, None)
+        seed_draws(net.criterion_, None)
         net.set_iteration(walk.batch_size, None)
         for epoch in net.history[n_passes:]:
             epoch["batches"] = []  # one empty entry per batch is all that was in it

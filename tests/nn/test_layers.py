@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from sk_attention.nn.layers import CodeDropout, Dropout, linear, seed_drawing, uniform_
+from sk_attention.nn.layers import CodeDropout, Dropout, linear, seed_draws, uniform_
 
 
 def generator(seed=0):
@@ -82,7 +82,7 @@ def test_every_dropout_inside_a_network_is_seeded():
     )
     drops = [layer for layer in network.modules() if isinstance(layer, Dropout)]
     own = generator()
-    seed_drawing(network, own)
+    seed_draws(network, own)
     assert [layer.generator is own for layer in drops] == [True, True]
-    seed_drawing(network, None)
+    seed_draws(network, None)
     assert [layer.generator for layer in drops] == [None, None]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sk_attention.nn.layers import Drawing
-from sk_attention.nn.negatives import draw_negatives
+from sk_attention.nn.negatives import POPULAR_SHARE, draw_negatives, mixed_log_share
 
 
 class NegativeSampler(Drawing):
@@ -35,8 +35,7 @@ class NegativeSampler(Drawing):
     def __init__(self, share: Tensor, n_negatives: int) -> None:
         super().__init__()
         self.n_negatives = n_negatives
-        mixed = (share / share.sum() + 1.0 / len(share)) / 2
-        self.register_buffer("log_share", mixed.log(), persistent=False)
+        self.register_buffer("log_share", mixed_log_share(share, POPULAR_SHARE).float(), persistent=False)
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the positions of items (C,), each once, and what to add to their scores (C,)."""

@@ -6,7 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from sk_attention.nn.encoders import SelfAttentionEncoder
-from sk_attention.nn.layers import seed_drawing
+from sk_attention.nn.layers import seed_draws
 
 
 def encoder(dim=8, n_heads=2, n_layers=2, dropout=0.0, seed=0):
@@ -87,7 +87,7 @@ def test_encoder_is_drawn_from_its_generator_alone():
 
 def test_encoder_drops_hidden_units_only_in_training():
     layer, x = encoder(dropout=0.5), tokens()
-    seed_drawing(layer, torch.Generator().manual_seed(0))
+    seed_draws(layer, torch.Generator().manual_seed(0))
     assert not torch.equal(layer(x), layer(x))
     layer.eval()
     assert torch.equal(layer(x), layer(x))

@@ -1,7 +1,7 @@
 import torch
 from torch.testing import assert_close
 
-from sk_attention.nn.layers import seed_drawing
+from sk_attention.nn.layers import seed_draws
 from sk_attention.nn.towers import GatedTowers
 
 N_TOKENS, DIM, N_MEMBERS = 4, 3, 5
@@ -97,7 +97,7 @@ def test_towers_have_the_right_gradients():
 
 def test_towers_drop_hidden_units_only_in_training():
     layer, inputs = towers(n_outputs=(2, 2), dropout=0.5), draw()
-    seed_drawing(layer, generator())
+    seed_draws(layer, generator())
     assert not torch.equal(layer(*inputs), layer(*inputs))
     layer.eval()
     assert torch.equal(layer(*inputs), layer(*inputs))
