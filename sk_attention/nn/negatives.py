@@ -24,5 +24,5 @@ def draw_negatives(n_negatives: int, log_share: Tensor, generator: torch.Generat
         From 0.
     """
     return torch.multinomial(
-        log_share.softmax(0).float(), n_negatives, replacement=True, generator=generator
+        log_share.softmax(0), n_negatives, replacement=True, generator=generator
     )
