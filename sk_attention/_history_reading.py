@@ -191,6 +191,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         self, queries: Queries, candidates: NDArray[np.int64] | None
     ) -> NDArray[np.float32]:
         module = self.net_.module_
+        if module.reader is None:
+            return super()._read_scores(queries, candidates)
         n_read = len(self.items_) if candidates is None else candidates.shape[1]
         size = module.rows_at_a_time(n_read)
         return self._forward(module.candidate_scores, queries, (n_read,), candidates, size)

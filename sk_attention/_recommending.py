@@ -68,7 +68,8 @@ class RecommendingMixin(RecordingMixin):
         self, queries: Queries, candidates: NDArray[np.int64] | None
     ) -> NDArray[np.float32]:
         """Return what candidates (n_queries, n_candidates) score by reading; None takes all."""
-        raise NotImplementedError
+        n_candidates = len(self.items_) if candidates is None else candidates.shape[1]
+        return np.zeros((len(queries), n_candidates), dtype=np.float32)
 
     @available_if(has_items)
     def recommend(
@@ -328,14 +329,12 @@ class RecommendingMixin(RecordingMixin):
         """Return the scores of one item each, for an unknown one (-1) the lowest of all."""
         hidden = self._hidden(queries)
         scores = self._catalogue.pair_scores(hidden, np.maximum(items, 0))
-        if self._n_reading:
-            scores += self._read_scores(queries, items[:, None])[:, 0]
+        scores += self._read_scores(queries, items[:, None])[:, 0]
         unknown = np.flatnonzero(items < 0)
         for rows in query_slices(len(unknown), len(self._catalogue)):
             some = unknown[rows]
             everything = self._catalogue.scores(hidden[some])
-            if self._n_reading:
-                everything += self._read_scores(queries.take(some), None)
+            everything += self._read_scores(queries.take(some), None)
             scores[some] = everything.min(axis=1)
         return scores
 

@@ -19,12 +19,12 @@ def network(
     dropout: float = 0.0,
     n_items: int = N_ITEMS,
 ) -> HistoryNetwork:
-    """A network whose biases and gaps are not zero, as they are at first."""
+    """A network whose biases, gaps and values for candidates are not zero, as they are at first."""
     generator = torch.Generator().manual_seed(seed)
     share = torch.rand(n_items, generator=generator)
     own = HistoryNetwork(attention, share, 8, 2, n_layers, dropout, LENGTH, usual_gap, generator)
     for name, parameter in own.named_parameters():
-        if "bias" in name or "gap" in name:
+        if "bias" in name or "gap" in name or name == "reader.key_value.weight":
             parameter.data.normal_(generator=generator)
     return own.double().eval()
 

@@ -21,7 +21,13 @@ from sk_attention import AttentionRecommender
 from sk_attention.datasets import make_interactions
 from sk_attention.metrics import ndcg_at_k, target_ranks
 from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
-from tests._recommenders import ATTENTIONS, assert_same_model, interactions, recommender
+from tests._recommenders import (
+    ATTENTIONS,
+    assert_same_model,
+    interactions,
+    partners,
+    recommender,
+)
 
 X = interactions()
 SECONDS = X["timestamp"].astype("datetime64[s]").astype(np.int64)
@@ -523,3 +529,27 @@ def test_cross_attention_has_no_score_for_a_loss_or_an_index_of_its_own(paramete
 def test_candidates_may_be_retrieved_by_a_sampled_loss(loss):
     model = recommender(attention="double", loss=loss).fit(X)
     assert np.isfinite(model.recommend(k=5)[1]).all()
+
+
+@pytest.mark.slow
+def test_candidates_find_the_event_that_speaks_for_them():
+    """One vector cannot say well which of six items has its partner next; a reading of each can."""
+    data, lag = partners()
+    ((train, test),) = LeaveLastOut().split(data)
+    rows, follows = data.iloc[test], lag > 0
+    score, found = {}, {}
+    for attention in ("self", "cross", "double"):
+        own = recommender(
+            attention=attention,
+            embedding_dim=16,
+            max_history=10,
+            dropout=0.1,
+            learning_rate=0.01,
+            max_epochs=30,
+            refit=False,
+        ).fit(data.iloc[train])
+        score[attention] = ndcg_at_k(*own.target_ranks(rows, filter_seen=False))
+        right = own.attend(rows).argmax(axis=1) + 1 == lag
+        found[attention] = right[follows].mean()
+    assert min(score["cross"], score["double"]) > score["self"] + 0.08
+    assert min(found["cross"], found["double"]) > 0.35 > 0.2 > found["self"]

@@ -47,10 +47,12 @@ def interactions(name: str) -> pd.DataFrame:
     return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=["user_id", "item_id"], header=None)
 
 
-def models(name: str, seed: int, attention: list[str]) -> dict[str, Any]:
-    """Return the models to compare, all at their defaults."""
+def models(name: str, seed: int, attention: list[str], refit: bool | str) -> dict[str, Any]:
+    """Return the models to compare, else at their defaults."""
     chosen: dict[str, Any] = {
-        f"sk_attention, {kind}": AttentionRecommender(attention=kind, random_state=seed)
+        f"sk_attention, {kind}": AttentionRecommender(
+            attention=kind, refit=refit, random_state=seed
+        )
         for kind in attention
     }
     chosen["popular"] = PopularRecommender()
@@ -78,6 +80,8 @@ def main() -> None:
     options.add_argument(
         "--protocol", default="temporal", choices=["temporal", "leave_one_out"], help="which rows"
     )
+    options.add_argument("--users", type=int, help="only so many users, the first by id")
+    options.add_argument("--no-refit", action="store_true", help="half the time: refit=False")
     options.add_argument("--validation", action="store_true", help="never look at the test rows")
     options.add_argument("--attention", nargs="+", default=["self"], choices=KINDS)
     chosen = options.parse_args()
@@ -85,12 +89,15 @@ def main() -> None:
     records: list[Record] = []
     for name in chosen.sets:
         X = interactions(name)
+        if chosen.users is not None:
+            X = X[X["user_id"].isin(np.unique(X["user_id"])[: chosen.users])]
         temporal = chosen.protocol == "temporal" and name not in {*FILES, "planted"}
         split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()
         train, test = (X.iloc[rows] for rows in next(iter(split.split(X))))
         if chosen.validation:
             train, test = (train.iloc[rows] for rows in next(iter(split.split(train))))
-        for model_name, model in models(name, chosen.seed, chosen.attention).items():
+        refit = False if chosen.no_refit else "auto"
+        for model_name, model in models(name, chosen.seed, chosen.attention, refit).items():
             start = time.process_time()
             model.fit(train)
             seconds = time.process_time() - start

@@ -58,14 +58,9 @@ def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) 
 
 def _read_targets_and(sampled: Tensor, code: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
     """Return what the targets (N,) and a sample of the items (N, C) score of what they read."""
-    reader, tokens, position, items = (
-        reading.reader,
-        reading.tokens,
-        reading.position,
-        reading.items,
-    )
+    reader, tokens, moments, position, items, _ = reading
     history = reader.history(tokens)
-    bias = reader.recency(reading.moments.everywhere())
+    bias = reader.recency(moments.everywhere())
     # the target of each moment, in the places of the tokens
     vectors = items.new_zeros(tokens.shape[0] * tokens.shape[1], items.shape[1])
     vectors = vectors.index_copy(0, position, take_rows(items, code)).view(tokens.shape)

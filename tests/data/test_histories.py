@@ -21,8 +21,10 @@ def test_events_are_sorted_by_user_then_time_then_row():
         times=[9, 4, 3, 9, 4, 3],
         weight=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
         n_users=3,
+        sessions=[5, 4, 3, 2, 1, 0],
     )
     assert built.items.tolist() == [2, 5, 3, 6, 1, 4]
+    assert built.sessions.tolist() == [4, 1, 3, 0, 5, 2]
     assert built.times.tolist() == [4, 4, 3, 3, 9, 9]
     assert built.weight.tolist() == [0.2, 0.5, 0.3, 0.6, 0.1, 0.4]
     assert built.starts.tolist() == [0, 2, 6, 6]
@@ -34,6 +36,7 @@ def test_without_times_the_order_is_that_of_the_rows():
     built = histories(users=[1, 0, 1, 0], items=[4, 3, 2, 1])
     assert built.items.tolist() == [3, 1, 4, 2]
     assert not built.times.any()
+    assert built.sessions.tolist() == [0] * 4
 
 
 # ---- windows -----------------------------------------------------------------------------------
@@ -98,6 +101,10 @@ def test_a_window_reads_its_own_user_alone_from_left_to_right():
         if first in built.starts:
             before[0] = START
         assert inputs["item"][row, : last - first].tolist() == before
+        session = [-1, *built.sessions[:-1]][first:last]
+        if first in built.starts:
+            session[0] = -1
+        assert inputs["session"][row, : last - first].tolist() == session
 
 
 def test_events_that_weigh_nothing_or_are_not_scored_are_no_targets():

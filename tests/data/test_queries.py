@@ -86,7 +86,7 @@ def test_a_query_reads_what_the_window_of_its_row_reads():
             built, np.array([first]), np.array([event + 1]), np.ones(60, dtype=bool), START
         )
         expected, _ = window.take(torch.tensor([0]))
-        for name in ("item", "time", "asked"):
+        for name in ("item", "time", "session", "asked"):
             assert_array_equal(inputs[name], expected[name])
         assert inputs["position"] == expected["position"][-1]
 

@@ -121,6 +121,8 @@ class CandidateReading(nn.Module):
         self.n_heads, self.recency = n_heads, recency
         self.norm = nn.LayerNorm(embedding_dim)
         self.key_value = linear(embedding_dim, 2 * embedding_dim, generator)
+        # what is read is worth nothing at first: chance should not speak for items that are rare
+        nn.init.zeros_(self.key_value.weight[embedding_dim:])
         self.query = linear(embedding_dim, embedding_dim, generator)
 
     def history(self, tokens: Tensor) -> History:

@@ -5,11 +5,13 @@ import torch
 from torch.testing import assert_close
 
 from sk_attention.nn.history.candidate_reading import (
+    CandidateReading,
     Candidates,
     History,
     scores_everywhere,
     weights_and_worth,
 )
+from sk_attention.nn.history.recency import Recency
 from tests._networks import LENGTH, N_ITEMS, histories, network
 
 
@@ -134,3 +136,11 @@ def test_no_event_is_mixed_with_another():
     kept = [0, 1, 3, 4]
     for one, other in zip(before, after, strict=True):
         assert_close(one[:, :, kept], other[:, :, kept])
+
+
+def test_what_is_read_is_worth_nothing_at_first():
+    generator = torch.Generator().manual_seed(0)
+    reader = CandidateReading(8, 2, Recency(LENGTH, 2, timed=False), generator)
+    history = reader.history(torch.randn(3, LENGTH, 8, generator=generator))
+    assert not history.value.any()
+    assert history.key.all()
