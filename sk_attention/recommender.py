@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
-from torch import nn
 
 from ._history_reading import HistoryReadingMixin
 from ._index import CellIndex, import_faiss
@@ -326,7 +325,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         )
         loss = resolve_loss(self.loss, len(self.items_))
         popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
-        nn.init.constant_(network.item_bias, first_bias(loss, len(self.items_), self.n_negatives))
+        network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
@@ -408,7 +407,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Set what users look at after a fit."""
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
-        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
+        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0].clip(0.0, 1.0)  # rounding
         self.validation_scores_ = scores if len(scores) else None
         self._take_vectors()
         users = np.arange(len(self.users_))

@@ -138,5 +138,5 @@ def clip_gradients(gradients: list[Tensor], max_norm: float) -> None:
         The norm.
     """
     if gradients:
-        norm = nn.utils.get_total_norm(gradients)
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         torch._foreach_mul_(gradients, (max_norm / (norm + 1e-6)).clamp(max=1.0))
