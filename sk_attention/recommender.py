@@ -82,7 +82,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         What is trained: the cross entropy of the next item among all items; the same, estimated
         from items that each step draws anew, and corrected for how often each is drawn [4]_; or
         the binary cross entropy against such items, calibrated [5]_. With the last two the cost
-        of a step does not depend on the number of items. "auto" ranks all items up to 20,000 of
+        of a step does not depend on the number of items. "auto" ranks all items up to 50,000 of
         them, and is "sampled_softmax" above.
     n_negatives : int, default=256
         Items that a step draws for a loss that is sampled; its targets share them.
