@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
-from torch import nn
 
 from ._history_reading import HistoryReadingMixin
 from ._index import CellIndex, import_faiss
@@ -118,7 +117,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         What is trained: the cross entropy of the next item among all items; the same, estimated
         from items that each step draws anew, and corrected for how often each is drawn [6]_; or
         the binary cross entropy against such items, calibrated [7]_. With the last two the cost
-        of a step does not depend on the number of items. "auto" ranks all items up to 20,000 of
+        of a step does not depend on the number of items. "auto" ranks all items up to 50,000 of
         them, and is "sampled_softmax" above.
     n_negatives : int, default=256
         Items that a step draws for a loss that is sampled; its targets share them.
@@ -501,7 +500,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             torch.Generator().manual_seed(self._seed),
         )
         loss = resolve_loss(self.loss, len(self.items_))
-        nn.init.constant_(network.item_bias, first_bias(loss, len(self.items_), self.n_negatives))
+        network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         looks_at_all = loss == "cross_entropy" and self.attention != "cross"
         first = training_loss(loss, popularity, self.n_negatives)
         patience = None if self.early_stopping is False else self.n_iter_no_change
@@ -590,7 +589,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Set what users look at after a fit."""
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
-        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
+        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0].clip(0.0, 1.0)  # rounding
         self.validation_scores_ = scores if len(scores) else None
         self._take_vectors()
         users = np.arange(len(self.users_))

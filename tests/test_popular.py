@@ -49,6 +49,12 @@ def test_a_weight_of_two_is_an_interaction_given_twice():
     assert_allclose(model.fit(X, y=[1, 1, 2, 1, 1, 1]).popularity_, twice)
 
 
+def test_a_row_of_weight_two_is_a_row_given_twice():
+    rows = X.iloc[[0, 1, 1, 2, 3, 4, 5]]
+    weighted = PopularRecommender().fit(X, sample_weight=[1, 2, 1, 1, 1, 1])
+    assert_array_equal(PopularRecommender().fit(rows).popularity_, weighted.popularity_)
+
+
 def test_weights_and_relevance_count():
     model = PopularRecommender().fit(X, y=[1, 1, 1, 9, 0, -1])
     assert model.items_.tolist() == ["jam", "tea"]

@@ -186,27 +186,30 @@ def training_loss(kind: str, popularity: Tensor, n_negatives: int) -> TrainingLo
     return SampledLoss(sampled_softmax, negatives)
 
 
-def first_bias(kind: str, n_items: int, n_negatives: int) -> float:
-    r"""Return the bias of all items at first.
+def first_bias(kind: str, popularity: Tensor, n_negatives: int) -> Tensor:
+    r"""Return the biases of the items at first.
 
-    It is the constant score that `gbce` likes best, :math:`\log(\beta / S)`. From a constant score
-    of 0 the first steps would push all scores down by turning the items' vectors one way, where
-    they tell nothing apart any more. A softmax does not look at constants.
+    They are the scores that `gbce` likes best where nothing is known of the history,
+    :math:`\log(\beta \, p_i \, I / S)` with :math:`p_i` the share of item *i*. From scores of 0 the
+    first steps would push all of them down by turning the items' vectors one way, where they tell
+    nothing apart any more. A softmax does not look at what scores have in common.
 
     Parameters
     ----------
     kind : str
         As for `training_loss`.
-    n_items : int
-        I.
+    popularity : Tensor of shape (I,)
+        Weight of each item's interactions, positive.
     n_negatives : int
         S.
 
     Returns
     -------
-    bias : float
+    bias : Tensor of shape (I,)
         0 but for "gbce".
     """
     if kind != "gbce":
-        return 0.0
-    return log(gbce_beta(n_negatives, n_items, CALIBRATION) / n_negatives)
+        return torch.zeros(len(popularity))
+    beta = gbce_beta(n_negatives, len(popularity), CALIBRATION)
+    share = popularity / popularity.sum()
+    return (beta * share * len(popularity) / n_negatives).log()

@@ -23,8 +23,8 @@ MAX_EPOCHS = 100
 HELD_OUT_ROWS = 600
 MAX_SPLITS = 3
 
-# Above so many items a loss over all of them costs more than it gains.
-MAX_ITEMS_TO_RANK = 20_000
+# Up to so many items the loss over all of them, which learns most from a pass, is worth its time.
+MAX_ITEMS_TO_RANK = 50_000
 
 # A recommender holds out the last interactions of so many users, to tell when to stop, and of fewer
 # where to rank all items for each of them would take longer than some seconds.
@@ -139,7 +139,7 @@ def resolve_loss(loss: str, n_items: int) -> str:
     Returns
     -------
     loss : str
-        "auto": "cross_entropy" up to 20,000 items, "sampled_softmax" above.
+        "auto": "cross_entropy" up to 50,000 items, "sampled_softmax" above.
     """
     if loss != "auto":
         return loss

@@ -227,16 +227,21 @@ def test_beta_is_the_papers(n_negatives, n_items, calibration, beta):
     assert gbce_beta(n_negatives, n_items, calibration) == pytest.approx(beta)
 
 
-def test_gbce_starts_from_the_constant_score_of_the_least_loss():
-    start = first_bias("gbce", N_ITEMS, 5)
-    drawn = Drawn(torch.arange(5), LOG_SHARE[:5])  # and a target that is none of them
+def test_gbce_starts_from_the_scores_that_are_best_without_a_history():
+    start = first_bias("gbce", POPULARITY, 5)
+    share = POPULARITY / POPULARITY.sum()
+    beta = gbce_beta(5, N_ITEMS, 0.75)
 
-    def loss(score):
-        outputs = Scoring(torch.zeros(1, 4), torch.zeros(N_ITEMS, 4), torch.full((N_ITEMS,), score))
-        return gbce(outputs, torch.tensor([9]), torch.ones(1), drawn).item()
+    def expected_loss(score):  # over targets and draws; hits are rare in a catalogue that is large
+        positive, negative = torch.nn.functional.softplus(-score), softplus(score)
+        return beta * (share * positive).sum() + 5 * negative.mean()
 
-    assert loss(start) < min(loss(start + 0.1), loss(start - 0.1))
-    assert first_bias("sampled_softmax", N_ITEMS, 5) == first_bias("cross_entropy", 9, 5) == 0.0
+    softplus = torch.nn.functional.softplus
+    score = start.double().requires_grad_()
+    (gradient,) = torch.autograd.grad(expected_loss(score), score)
+    assert_close(gradient, torch.zeros_like(gradient), atol=1e-6, rtol=0.0)
+    for kind in ("sampled_softmax", "cross_entropy"):
+        assert not first_bias(kind, POPULARITY, 5).any()
 
 
 # ---- the module --------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ from sk_attention.training.plan import (
     auto_batch_size,
     auto_splits,
     plan,
+    resolve_loss,
     single_pass,
+    users_to_hold_out,
 )
 
 N_ROWS = st.integers(1, 2_000_000)
@@ -83,3 +85,25 @@ def test_few_rows_are_held_out_several_times(n_rows, fraction):
     assert auto_splits(n_rows + 1000, fraction) <= n_splits
     if n_rows * fraction >= 600:
         assert n_splits == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "n_items", "resolved"),
+    [
+        ("auto", 1, "cross_entropy"),
+        ("auto", 50_000, "cross_entropy"),
+        ("auto", 50_001, "sampled_softmax"),
+        ("gbce", 5, "gbce"),
+        ("cross_entropy", 10**6, "cross_entropy"),
+    ],
+)
+def test_automatic_loss(loss, n_items, resolved):
+    assert resolve_loss(loss, n_items) == resolved
+
+
+@pytest.mark.parametrize(
+    ("n_items", "n_users"),
+    [(1, 5_000), (200_000, 5_000), (250_000, 4_000), (10**6, 1_000), (10**8, 100)],
+)
+def test_fewer_users_are_held_out_from_very_many_items(n_items, n_users):
+    assert users_to_hold_out(n_items) == n_users

@@ -35,7 +35,9 @@ class NegativeSampler(Drawing):
     def __init__(self, share: Tensor, n_negatives: int) -> None:
         super().__init__()
         self.n_negatives = n_negatives
-        self.register_buffer("log_share", mixed_log_share(share, POPULAR_SHARE).float(), persistent=False)
+        self.register_buffer(
+            "log_share", mixed_log_share(share, POPULAR_SHARE).float(), persistent=False
+        )
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the positions of items (C,), each once, and what to add to their scores (C,)."""
