@@ -55,7 +55,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
                 f"items holds {list(items)[int((codes == 0).argmax())]!r}, which is not among the "
                 "items of fit."
             )
-        vectors = self._catalogue.items.numpy()
+        vectors = self._catalogue.items.numpy()[:, :-1]
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         nothing = np.zeros(len(vectors), dtype=bool)
         left_out = Excluded(nothing, np.arange(len(codes)), codes - 1)
@@ -74,13 +74,14 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         Returns
         -------
         vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores.
+            Their products with the items' vectors, and the items' biases, are the scores of users
+            with a history.
         """
         check_is_fitted(self)
         if not has_items(self):
             vectors: NDArray[Any] = self._fields.transform(X)
             return vectors
-        return self._row_vectors(self._rows(X))
+        return self._vectors(self._queries(self._rows(X)))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names for the columns of `transform`.
@@ -100,7 +101,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             names: NDArray[np.object_] = self._fields.get_feature_names_out()
             return names
-        n_dims = self._catalogue.items.shape[1]
+        n_dims = self._catalogue.items.shape[1] - 1
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
@@ -148,6 +149,12 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         return Bunch(history=items, weights=self._attention(asked))
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
+        """Return what scores the items: vectors of histories, and 1 instead where there is none."""
+        nobody = (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)
+        vectors = np.where(nobody[:, None], 0.0, self._vectors(queries))
+        return np.column_stack([vectors, nobody]).astype(np.float32)
+
+    def _vectors(self, queries: Queries) -> NDArray[np.float32]:
         """Return the vectors of histories (n_queries, embedding_dim)."""
         net = self.net_
         if not len(queries):
