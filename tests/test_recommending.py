@@ -451,6 +451,25 @@ def test_bad_questions_are_refused(model, arguments, match):
         model.recommend(**arguments)
 
 
+def test_times_of_another_kind_than_those_of_fit_are_refused(model):
+    stamps = X.assign(timestamp=X["timestamp"].astype("datetime64[s]").astype(np.int64))
+    numbers = recommender(max_epochs=1).fit(stamps)
+    with pytest.raises(ValueError, match=r"like those of fit, got 5: those are datetimes\."):
+        model.recommend(at=5)
+    for at in (LONG_AGO, np.datetime64(LONG_AGO), pd.Timestamp(LONG_AGO)):
+        with pytest.raises(ValueError, match=r"like those of fit, got .*: those are numbers"):
+            numbers.recommend(at=at)
+    assert numbers.recommend(at=5)[0].shape == (40, 10)
+    ask = ["predict", "target_ranks", "recommend", "update_history", "partial_fit"]
+    for own, rows, match in [
+        (model, stamps, "'timestamp' holds numbers for times, but those of fit are datetimes"),
+        (numbers, X, "'timestamp' holds datetimes for times, but those of fit are numbers"),
+    ]:
+        for method in ask:
+            with pytest.raises(ValueError, match=match):
+                getattr(copy.deepcopy(own), method)(rows)
+
+
 def test_moments_are_refused_where_no_times_are_known(timeless):
     with pytest.raises(ValueError, match="at was passed, but fit knew of no times"):
         timeless.recommend(at=LONG_AGO)
