@@ -49,8 +49,9 @@ class RecordingMixin:
         user, item = (columns[position] for position in self._roles.who_and_what)
         self._user_ids, self._item_ids = Ids(user), Ids(item)
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
-        self._has_times = self._roles.timestamp is not None
-        self._dated = self._has_times and columns[self._roles.timestamp].kind == "datetime"
+        position = self._roles.timestamp
+        self._has_times = position is not None
+        self._dated = position is not None and columns[position].kind == "datetime"
         times = self._times(columns)
         self._histories = build_histories(
             self._user_ids.codes(user) - 1,
