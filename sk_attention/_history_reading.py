@@ -57,7 +57,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
                 f"items holds {list(items)[int((codes == 0).argmax())]!r}, which is not among the "
                 "items of fit."
             )
-        vectors = self._catalogue.items.numpy()
+        vectors = self._catalogue.items.numpy()[:, :-1]
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         best = np.full((len(codes), int(k)), -1)
         similarities = np.full(best.shape, -np.inf, dtype=np.float32)
@@ -79,15 +79,15 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         Returns
         -------
         vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores; with
-            ``attention="double"`` those that choose which items are ranked anew. With "cross" they
-            are what an item reads of which nothing is known.
+            Their products with the items' vectors, and the items' biases, are the scores of users
+            with a history; with ``attention="double"`` those that choose which items are ranked
+            anew. With "cross" they are what an item reads of which nothing is known.
         """
         check_is_fitted(self)
         if not has_items(self):
             vectors: NDArray[Any] = self._fields.transform(X)
             return vectors
-        return self._row_vectors(self._rows(X))
+        return self._vectors(self._queries(self._rows(X)))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names for the columns of `transform`.
@@ -107,7 +107,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             names: NDArray[np.object_] = self._fields.get_feature_names_out()
             return names
-        n_dims = self._catalogue.items.shape[1]
+        n_dims = self._catalogue.items.shape[1] - 1
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
@@ -167,13 +167,19 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         return explained
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
-        """Return vectors (n_queries, embedding_dim) whose products with the items' score them."""
+        """Return what scores the items: vectors of histories, and 1 instead where there is none."""
+        nobody = self._without_history(queries)
         if self.net_.module_.encoder is None:
-            return np.zeros((len(queries), self._catalogue.items.shape[1]), dtype=np.float32)
-        return self._vectors(queries)
+            vectors = np.zeros((len(queries), self._catalogue.items.shape[1] - 1))
+        else:
+            vectors = np.where(nobody[:, None], 0.0, self._vectors(queries))
+        return np.column_stack([vectors, nobody]).astype(np.float32)
+
+    def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
+        return (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)
 
     def _vectors(self, queries: Queries) -> NDArray[np.float32]:
-        n_dims = self._catalogue.items.shape[1]
+        n_dims = self._catalogue.items.shape[1] - 1
         return self._forward(self.net_.module_.hidden, queries, (n_dims,))
 
     def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
@@ -195,7 +201,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
             return super()._read_scores(queries, candidates)
         n_read = len(self.items_) if candidates is None else candidates.shape[1]
         size = module.rows_at_a_time(n_read)
-        return self._forward(module.candidate_scores, queries, (n_read,), candidates, size)
+        read = self._forward(module.candidate_scores, queries, (n_read,), candidates, size)
+        return read * ~self._without_history(queries)[:, None]
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what one item each scores by reading each event, by lag."""

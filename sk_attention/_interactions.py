@@ -16,6 +16,8 @@ from .data.categories import CategoryEncoder
 from .data.columns import Column
 from .data.roles import ROLES, id_codes, resolve_role, times
 
+TIME_KINDS = {True: "datetimes", False: "numbers"}
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -225,7 +227,7 @@ class Ids:
         return self.codes(Column(name, _id_array(list(ids))))
 
 
-def event_times(column: Column | None, n_rows: int) -> NDArray[np.float64]:
+def event_times(column: Column | None, n_rows: int, dated: bool) -> NDArray[np.float64]:
     """Return times in seconds, or in the unit of a column of numbers; 0 without a column.
 
     Parameters
@@ -234,24 +236,39 @@ def event_times(column: Column | None, n_rows: int) -> NDArray[np.float64]:
         Numbers or datetimes, none of them missing.
     n_rows : int
         Number of rows.
+    dated : bool
+        Whether the times of fit are datetimes.
 
     Returns
     -------
     times : ndarray of shape (n_rows,), dtype float64
         When.
+
+    Raises
+    ------
+    ValueError
+        If they are not of the kind of fit.
     """
     if column is None:
         return np.zeros(n_rows)
-    return as_seconds(times(column))
+    values = times(column)
+    if (values.dtype.kind == "M") != dated:
+        raise ValueError(
+            f"Column {column.name!r} holds {TIME_KINDS[not dated]} for times, but those of fit are "
+            f"{TIME_KINDS[dated]}: pass the same kind."
+        )
+    return as_seconds(values)
 
 
-def one_time(value: Any) -> float:
+def one_time(value: Any, dated: bool) -> float:
     """Return a time in seconds since 1970, or a number as it is.
 
     Parameters
     ----------
     value : number, str, datetime or datetime64
         When.
+    dated : bool
+        Whether the times of fit are datetimes.
 
     Returns
     -------
@@ -261,13 +278,15 @@ def one_time(value: Any) -> float:
     Raises
     ------
     TypeError, ValueError
-        If it is no time, or more than one.
+        If it is no time, more than one, or not of the kind of fit.
     """
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     array = np.asarray(value.to_datetime64() if hasattr(value, "to_datetime64") else value)
     if array.dtype.kind in "OU":
         array = array.astype("datetime64[us]")
+    if (array.dtype.kind == "M") != dated:
+        raise ValueError("another kind of time")
     seconds = float(as_seconds(array))
     if np.isnat(array) if array.dtype.kind == "M" else not np.isfinite(seconds):
         raise ValueError("not a time")

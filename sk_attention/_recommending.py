@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._best_items import best_items, list_anew, rank_anew
 from ._inputs import read_columns
-from ._interactions import event_times, one_time, questions
+from ._interactions import TIME_KINDS, event_times, one_time, questions
 from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, row_slices, seen_items
 from ._warnings import warn_of_leak
@@ -410,7 +410,7 @@ class RecommendingMixin(RecordingMixin):
         time = self._position(names, "timestamp") if self._has_times else None
         if time is None:
             return Asked(users, None, np.full(len(users), now))
-        return Asked(users, None, event_times(columns[time], len(users)))
+        return Asked(users, None, event_times(columns[time], len(users), self._dated))
 
     def _position(self, names: Sequence[str], role: str) -> int | None:
         """Find a column of a table that has not all columns of ``fit``."""
@@ -424,9 +424,12 @@ class RecommendingMixin(RecordingMixin):
         if not self._has_times:
             raise ValueError("at was passed, but fit knew of no times: X had no timestamp column.")
         try:
-            return one_time(at)
+            return one_time(at, self._dated)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"at must be one time like those of fit, got {at!r}.") from error
+            raise ValueError(
+                f"at must be one time like those of fit, got {at!r}: those are "
+                f"{TIME_KINDS[self._dated]}."
+            ) from error
 
     def _new_histories(self, histories: Any, now: float) -> Histories:
         """Take lists of items as histories; their events are the usual gap apart, the last now."""

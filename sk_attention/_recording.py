@@ -33,6 +33,7 @@ class RecordingMixin:
     _item_ids: Ids
     _histories: Histories
     _has_times: bool
+    _dated: bool
     _now: float
     _usual_gap: float
     _session_ids: Ids | None
@@ -51,8 +52,10 @@ class RecordingMixin:
         user, item = (columns[position] for position in self._roles.who_and_what)
         self._user_ids, self._item_ids = Ids(user), Ids(item)
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
+        position = self._roles.timestamp
+        self._has_times = position is not None
+        self._dated = position is not None and columns[position].kind == "datetime"
         times = self._times(columns)
-        self._has_times = self._roles.timestamp is not None
         self._session_ids, sessions = None, None
         if (session := self._session_column(columns)) is not None:
             self._session_ids = Ids(session)
@@ -162,7 +165,13 @@ class RecordingMixin:
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
         if y is not None:
-            relevance = np.asarray(y, dtype=np.float64)
+            try:
+                relevance = np.asarray(y, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"y must hold numbers, how much each interaction counts; {type(self).__name__} "
+                    f"got y of dtype {np.asarray(y).dtype}."
+                ) from error
             if relevance.shape != (len(rows),) or not np.isfinite(relevance).all():
                 raise ValueError(
                     f"y must hold one finite number per row of X, ({len(rows)},): how much the "
@@ -178,7 +187,7 @@ class RecordingMixin:
     def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
         position = self._roles.timestamp
         column = None if position is None else columns[position]
-        return event_times(column, len(columns[0].values))
+        return event_times(column, len(columns[0].values), self._dated)
 
 
 def _gaps(histories: Histories) -> NDArray[np.float64]:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import column_or_1d
 
 from ._history_reading import HistoryReadingMixin
 from ._index import CellIndex, import_faiss
@@ -20,13 +19,18 @@ from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
 from ._recommending import Asked
-from ._recording import has_items
+from ._relevance import learn_relevance
 from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads, check_unchanged
 from .data.columns import Column, take_rows
-from .data.histories import WindowBatches, Windows, training_windows, windows_with
+from .data.histories import (
+    WindowBatches,
+    Windows,
+    item_weights,
+    training_windows,
+    windows_with,
+)
 from .data.sessions import gap_seconds, parting_gap
-from .multi_task import MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .nn.reranking import RerankingLoss
@@ -38,15 +42,9 @@ from .training.placing import place_items
 from .training.plan import Plan, resolve_loss, users_to_hold_out
 from .training.train import history_values, train, training_callbacks
 
-# What a fit without users and items shares with one of several tasks.
-FIELD_PARAMETERS = (
-    *("n_heads", "n_layers", "dropout", "optimizer", "weight_decay", "max_grad_norm"),
-    *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
-    *("learning_rate", "device", "precision", "random_state", "verbose"),
-)
-
-# Fields have no sessions, so there is one level less to read.
-FIELD_ATTENTION = {"self": "self", "cross": "cross", "double": "double", "hierarchical": "self"}
+# Users without a history get what is popular, with weights that halve over so many interactions
+# (docs/decisions/0015-asked-once-and-judged-beside-what-is-popular.md).
+HALF_LIFE = 0.1
 
 # What a network is built with, and partial fits cannot change.
 BUILDING_PARAMETERS = (
@@ -77,6 +75,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
       score are ranked anew by :math:`h \cdot e_i + b_i + c_i`, ahead of the rest.
     - "hierarchical": like "self", but *h* reads within each session of the history, then across the
       sessions: an event's weight is that of its session times its own within the session [5]_.
+
+    Users without a history get what is popular lately: their scores are logarithms of shares, for
+    which an interaction counts half as much as one a tenth of all later.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
     "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
@@ -432,17 +433,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     ) -> KeyboardInterrupt | None:
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
-        shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
-        fields = MultiTaskAttentionRegressor(FIELD_ATTENTION[self.attention], **shared)
-        if method == "partial_fit" and not has_items(self):
-            fields = copy.deepcopy(self._fields).set_params(**shared)
-        interrupt = None
-        try:
-            getattr(fields, method)(X, column_or_1d(y, warn=True), sample_weight)
-        except KeyboardInterrupt as caught:
-            if not hasattr(fields, "attention_weights_"):
-                raise
-            interrupt = caught
+        fields, interrupt = learn_relevance(self, method, X, y, sample_weight)
         self._fields, self.net_ = fields, fields.net_
         self.n_iter_, self.loss_curve_ = fields.n_iter_, fields.loss_curve_
         scores = fields.validation_scores_
@@ -600,13 +591,16 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self.attention_weights_ = (total / n_looked)[None]
 
     def _take_vectors(self) -> None:
-        """Keep the items' vectors, which every recommendation needs."""
+        """Keep the items' vectors, and what is popular lately for users without a history."""
         module = self.net_.module_
         with torch.no_grad():
             items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
-        index = None if self.index is None else CellIndex(items, bias)
-        self._catalogue = Catalogue(items, bias, index)
+        lately = item_weights(self._histories, len(bias), HALF_LIFE)
+        popular = np.log(lately / lately.sum()).astype(np.float32)
+        vectors = np.column_stack([items, popular - bias])
+        index = None if self.index is None else CellIndex(vectors, bias)
+        self._catalogue = Catalogue(vectors, bias, index)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

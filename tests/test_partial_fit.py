@@ -111,7 +111,7 @@ def test_new_items_are_learned_and_can_be_recommended():
 
 
 def test_what_others_did_hardly_moves_the_scores_of_a_user(model):
-    rows = X[X["user_id"].isin(range(20))]
+    rows = X[X["user_id"].isin(range(20)) & X.duplicated("user_id")]  # with a history
     before = model.decision_function(rows)
     some = LATER[LATER["user_id"] >= 20]
     own = copy.deepcopy(model).set_params(learning_rate=0.0004).partial_fit(some)

@@ -422,6 +422,8 @@ def test_sparse_interactions_are_refused():
         ),
         ({"y": np.ones(3)}, rf"one finite number per row of X, \({len(X)},\).*shape \(3,\)"),
         ({"y": np.ones((len(X), 1))}, "one finite number per row of X"),
+        ({"y": np.full(len(X), "yes")}, "y must hold numbers, how much .* got y of dtype <U3"),
+        ({"y": np.full(len(X), None)}, "one finite number per row of X"),
         ({"y": np.full(len(X), np.nan)}, "one finite number per row of X"),
         ({"sample_weight": np.full(len(X), -1.0)}, "[Nn]egative"),
         ({"sample_weight": np.ones(3)}, "sample_weight"),

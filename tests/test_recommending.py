@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
-from sk_attention import _retrieval
+from sk_attention import PopularRecommender, _retrieval
 from sk_attention.metrics import ndcg_at_k
 from sk_attention.metrics import target_ranks as ranks_of_scores
 from sk_attention.model_selection import LeaveLastOut
@@ -116,6 +116,21 @@ def test_unknown_users_get_what_one_without_a_history_gets(model):
     expected, expected_scores = model.recommend(histories=[[]], k=5)
     assert_array_equal(items, np.repeat(expected, 4, axis=0))
     assert_allclose(scores, np.repeat(expected_scores, 4, axis=0), atol=1e-5)
+
+
+def test_users_without_a_history_get_what_is_popular_lately(model, timeless):
+    popular = PopularRecommender(half_life=0.1).fit(X)
+    expected = np.log(popular.popularity_ / popular.popularity_.sum())
+    items, scores = model.recommend(["nobody"], k=N_ITEMS)
+    assert_allclose(scores[0], expected[np.searchsorted(model.items_, items[0])], atol=1e-5)
+    rows = LATER.assign(user_id=999)
+    codes = np.searchsorted(model.items_, rows["item_id"])
+    assert_allclose(model.decision_function(rows), expected[codes], atol=1e-5)
+    assert_array_equal(model.target_ranks(rows), popular.target_ranks(rows))
+    # without times nothing is late
+    items, _ = timeless.recommend(["nobody"], k=N_ITEMS)
+    counts = X["item_id"].value_counts()
+    assert (np.diff(counts[items[0]]) <= 0).all()
 
 
 def test_nobody_asked_gets_nothing(model):
@@ -525,6 +540,25 @@ def test_without_times_new_events_come_last(timeless):
 def test_bad_questions_are_refused(model, arguments, match):
     with pytest.raises(ValueError, match=match):
         model.recommend(**arguments)
+
+
+def test_times_of_another_kind_than_those_of_fit_are_refused(model):
+    stamps = X.assign(timestamp=X["timestamp"].astype("datetime64[s]").astype(np.int64))
+    numbers = recommender(max_epochs=1).fit(stamps)
+    with pytest.raises(ValueError, match=r"like those of fit, got 5: those are datetimes\."):
+        model.recommend(at=5)
+    for at in (LONG_AGO, np.datetime64(LONG_AGO), pd.Timestamp(LONG_AGO)):
+        with pytest.raises(ValueError, match=r"like those of fit, got .*: those are numbers"):
+            numbers.recommend(at=at)
+    assert numbers.recommend(at=5)[0].shape == (40, 10)
+    ask = ["predict", "target_ranks", "recommend", "update_history", "partial_fit"]
+    for own, rows, match in [
+        (model, stamps, "'timestamp' holds numbers for times, but those of fit are datetimes"),
+        (numbers, X, "'timestamp' holds datetimes for times, but those of fit are numbers"),
+    ]:
+        for method in ask:
+            with pytest.raises(ValueError, match=match):
+                getattr(copy.deepcopy(own), method)(rows)
 
 
 def test_moments_are_refused_where_no_times_are_known(timeless):

@@ -140,7 +140,7 @@ def evaluate(
         raise ValueError(
             "estimator must be a recommender, or a dict of at least one, got an empty one."
         )
-    cv = _temporal(first) if cv is None else check_cv(cv)
+    cv = _temporal(first, X) if cv is None else check_cv(cv)
     judge = _Judge(X, y, int(k), tuple(metrics), filter_seen)
     against: dict[str, Any] = {}
     for train, test in list(cv.split(X, y)):
@@ -182,8 +182,13 @@ def _role_parameters(estimator: Any, roles: Sequence[str]) -> dict[str, Any]:
     return {role: getattr(end, role, "auto") for role in roles}
 
 
-def _temporal(estimator: Any) -> GlobalTemporalSplit:
-    return GlobalTemporalSplit(1, **_role_parameters(estimator, ["user", "timestamp"]))
+def _temporal(estimator: Any, X: Any) -> GlobalTemporalSplit:
+    """Return the split in time of X, whose columns steps of a pipeline may rename."""
+    names = {column.name for column in columns_of(estimator, X)}
+    roles = _role_parameters(estimator, ["user", "timestamp"])
+    for role, value in roles.items():
+        roles[role] = "auto" if isinstance(value, str) and value not in names else value
+    return GlobalTemporalSplit(1, **roles)
 
 
 def _baselines(estimator: Any, timed: bool) -> dict[str, Any]:

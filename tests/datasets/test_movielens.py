@@ -3,7 +3,9 @@ import os
 import socket
 import zipfile
 from http.client import IncompleteRead
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.error import URLError
 
 import numpy as np
@@ -164,6 +166,45 @@ def test_the_data_home_of_scikit_learn_is_the_default(tmp_path, monkeypatch):
 
 
 GOOD = zipped(CSV)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serve files by name, on this machine; the returned dictionary holds them."""
+    served = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = served.get(self.path)
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"") + served.get("missing", 0)))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(_movielens, "URL", f"http://127.0.0.1:{http.server_port}/{{}}.zip")
+        yield served
+        http.shutdown()
+        thread.join()
+
+
+def test_data_come_over_a_connection(server, tmp_path):
+    server["/ml-1m.zip"] = zipped(DAT | {"README": "terms"}, top="ml-1m/")
+    assert_the_four_ratings(fetch_movielens(name="ml-1m", data_home=tmp_path))
+    server.clear()
+    assert_the_four_ratings(fetch_movielens(name="ml-1m", data_home=tmp_path))
+    with pytest.raises(OSError, match=r"Could not fetch http://.*/ml-20m.zip \(HTTP Error 404"):
+        fetch_movielens(name="ml-20m", data_home=tmp_path)
+    server.update({"/ml-20m.zip": GOOD[:-9], "missing": 9})
+    with pytest.raises(OSError, match="Could not fetch"):
+        fetch_movielens(name="ml-20m", data_home=tmp_path)
+    assert not (tmp_path / "movielens" / "ml-20m").exists()
 
 
 @pytest.mark.parametrize(
