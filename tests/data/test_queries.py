@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sk_attention.data.histories import Windows
-from sk_attention.data.queries import build_queries, past_events
+from sk_attention.data.queries import (
+    build_queries,
+    count_own,
+    have_later_events,
+    past_events,
+)
 from tests._histories import START, histories, random_histories
 
 
@@ -116,3 +121,18 @@ def test_no_events_at_all_give_the_start_alone():
     )
     assert found.n_tokens.tolist() == [1, 1]
     assert found.item[:, 0].tolist() == [START, START]
+
+
+@given(
+    events=st.lists(EVENT, min_size=1, max_size=14),
+    queries=st.lists(QUERY, min_size=1, max_size=5),
+)
+def test_own_and_later_events_are_counted_as_by_hand(events, queries):
+    user, item, time = np.array(events, dtype=np.int64).T
+    built = histories(user, item, time, n_users=4)
+    users, items, at = np.array(queries, dtype=np.int64).T
+    own = count_own(built, users, at.astype(float), items)
+    later = have_later_events(built, users, at.astype(float))
+    assert own.tolist() == [events.count(query) for query in queries]
+    by_hand = [any(e[0] == who and e[2] > when for e in events) for who, _, when in queries]
+    assert later.tolist() == by_hand
