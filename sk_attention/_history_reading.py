@@ -151,9 +151,9 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         """Return the vectors of histories (n_queries, embedding_dim)."""
         net = self.net_
         if not len(queries):
-            return np.zeros((0, net.module_.embedding.shape[1]), dtype=np.float32)
+            return np.zeros((0, self._catalogue.items.shape[1]), dtype=np.float32)
         batches = queries.batches(net.module_.rows_at_a_time(), net.device)
-        hidden = net.forward_batches(lambda inputs: net.module_(inputs).hidden, batches)
+        hidden = net.forward_batches(net.module_.representation, batches)
         return hidden.astype(np.float32)
 
     def _attention(self, asked: Asked) -> NDArray[np.float32]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from ._inputs import read_columns
 from ._interactions import event_times, one_time
 from ._recording import RecordingMixin, has_items
 from ._retrieval import Catalogue, Excluded, query_slices, seen_items
-from .data.columns import is_table, table_columns
+from .data.columns import Column, is_table, table_columns
 from .data.histories import Histories
 from .data.queries import Queries, build_queries, past_events
 from .data.roles import resolve_role
@@ -29,6 +31,7 @@ class Asked(NamedTuple):
     users: NDArray[np.int64]  # from 0, -1 is unknown
     items: NDArray[np.int64] | None  # codes
     at: NDArray[np.float64]
+    codes: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what else a network reads of them
 
 
 class RecommendingMixin(RecordingMixin):
@@ -223,12 +226,19 @@ class RecommendingMixin(RecordingMixin):
         check_is_fitted(self)
         columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
-        users = self._user_ids.codes(user) - 1
-        return Asked(users, self._item_ids.codes(item), self._times(columns))
+        users, items = self._user_ids.codes(user) - 1, self._item_ids.codes(item)
+        return Asked(users, items, self._times(columns), self._asked_codes(columns, items))
+
+    def _asked_codes(
+        self, columns: Sequence[Column], items: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of rows."""
+        return {}
 
     def _queries(self, asked: Asked) -> Queries:
         own = asked.items if self._has_times else None
-        return build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
+        queries = build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
+        return replace(queries, asked=asked.codes)
 
     def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
         return self._hidden(self._queries(asked))

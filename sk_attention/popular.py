@@ -125,7 +125,9 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
                     f"recent={self.recent} counts the latest interactions, but X has no column of "
                     "times: call it 'timestamp', or give its name or position as timestamp=."
                 )
-            self._record(columns, y, sample_weight)
+            columns, weight = self._counted(columns, y, sample_weight)
+            self._learn_ids(columns)
+            self._sort_events(columns, weight)
             self.popularity_ = self._count(self.recent)
             everything = self._count(1.0)
             scores = self.popularity_ + everything / (2 * everything.sum())  # breaks ties

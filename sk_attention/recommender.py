@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.validation import column_or_1d
+from torch import nn
 
-from ._history_reading import HistoryReadingMixin
+from ._foretelling import ForetellingMixin
 from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
 from ._random import draw_seed
@@ -21,8 +23,8 @@ from ._recommending import Asked
 from ._retrieval import Catalogue
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads
 from .data.columns import Column
-from .data.histories import WindowBatches, Windows, training_windows
-from .multi_task import MultiTaskAttentionRegressor
+from .data.histories import OutcomeWindows, WindowBatches, Windows, training_windows
+from .multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .training.devices import resolve_device, resolve_precision
@@ -45,7 +47,7 @@ MAX_HELD_OUT = 5_000
 MIN_USERS_TO_HOLD_OUT = 20
 
 
-class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
+class AttentionRecommender(ForetellingMixin, BaseEstimator):
     r"""Rank all items by what a user did so far, with causal self attention over the history.
 
     ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
@@ -62,6 +64,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
 
     Parameters
     ----------
+    task : {"ranking", "classification", "regression"}, default="ranking"
+        What is learned: which item comes next, or the label ``y`` of each interaction, such as
+        whether it was bought or how it was rated. A label is told by the user, the item, the other
+        columns of its row and the events before, each with its label.
     user : "auto", str or int, default="auto"
         Name or position of the column of users.
     item : "auto", str or int, default="auto"
@@ -69,6 +75,12 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     timestamp : "auto", str, int or None, default="auto"
         Name or position of the column of times, numbers or datetimes. Where there is none, or for
         None, the order of the rows is the order in time.
+    item_features : DataFrame, default=None
+        What is known of the items: a column of ids, called as in ``X`` or "item" or "item_id", and
+        others with numbers, categories, datetimes or vectors, such as those of a text encoder; one
+        row per item. Items of which there is nothing but this can be recommended, too.
+    user_features : DataFrame, default=None
+        The same of the users.
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
@@ -136,6 +148,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Number of columns in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where they are all strings.
+    classes_ : ndarray of shape (n_classes,)
+        The classes, for ``task="classification"``.
 
     See Also
     --------
@@ -164,10 +178,13 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
 
     def __init__(
         self,
+        task: str = "ranking",
         *,
         user: Any = "auto",
         item: Any = "auto",
         timestamp: Any = "auto",
+        item_features: Any = None,
+        user_features: Any = None,
         embedding_dim: int = 64,
         n_heads: int = 2,
         n_layers: int = 2,
@@ -188,9 +205,12 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
+        self.task = task
         self.user = user
         self.item = item
         self.timestamp = timestamp
+        self.item_features = item_features
+        self.user_features = user_features
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -222,9 +242,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             One interaction per row, in any order; rows of equal time keep theirs.
         y : array-like of shape (n_samples,), default=None
             How much each interaction counts as something to recommend; rows of 0 or less are left
-            out. None counts all alike. Without users and items, the number to foretell.
+            out. None counts all alike. Without users and items, the number to foretell. For other
+            tasks, the label of each row; where it is missing the row is history only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative; multiplied by ``y``.
+            Weights of the rows, not negative; multiplied by ``y`` in ranking.
 
         Returns
         -------
@@ -257,9 +278,16 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
         check_heads(self.embedding_dim, self.n_heads)
-        self._record(columns, y, sample_weight)
         self._seed = draw_seed(self.random_state)
-        self._build()
+        generator = torch.Generator().manual_seed(self._seed)
+        if self.task == "ranking":
+            columns, weight = self._counted(columns, y, sample_weight)
+            self._learn_ids(columns)
+            self._sort_events(columns, weight)
+            self._build(self._history_network(generator), RankingLoss())
+        else:
+            self._record_labelled(columns, y, sample_weight)
+            self._build(self._outcome_network(generator), self._outcome_loss())
         interrupt = self._train()
         self._look_back()
         return interrupt
@@ -270,7 +298,9 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         """Learn the relevance ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
         shared = {name: getattr(self, name) for name in FIELD_PARAMETERS}
-        fields = MultiTaskAttentionRegressor("self", **shared)
+        classes = self.task == "classification"
+        kind = MultiTaskAttentionClassifier if classes else MultiTaskAttentionRegressor
+        fields = kind("self", **shared)
         interrupt = None
         try:
             fields.fit(X, column_or_1d(y, warn=True), sample_weight)
@@ -279,16 +309,16 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
                 raise
             interrupt = caught
         self._fields, self.net_ = fields, fields.net_
+        if classes:
+            self.classes_ = fields.classes_
         self.n_iter_, self.loss_curve_ = fields.n_iter_, fields.loss_curve_
         scores = fields.validation_scores_
         self.validation_scores_ = None if scores is None else scores[:, 0]
         self.attention_weights_ = fields.attention_weights_
         return interrupt
 
-    def _build(self) -> None:
-        device = resolve_device(self.device)
-        precision = resolve_precision(self.precision, device, tiny=False)
-        network = HistoryNetwork(
+    def _history_network(self, generator: torch.Generator) -> HistoryNetwork:
+        return HistoryNetwork(
             len(self.items_),
             self.embedding_dim,
             self.n_heads,
@@ -296,12 +326,16 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             self.dropout,
             self.max_history,
             self._usual_gap if self._has_times else None,
-            torch.Generator().manual_seed(self._seed),
+            generator,
         )
+
+    def _build(self, network: nn.Module, loss: nn.Module) -> None:
+        device = resolve_device(self.device)
+        precision = resolve_precision(self.precision, device, tiny=False)
         patience = None if self.early_stopping is False else self.n_iter_no_change
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
-            RankingLoss(),
+            loss,
             train_bf16=precision.train_bf16,
             predict_bf16=precision.predict_bf16,
             device=str(device),
@@ -372,7 +406,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         self, first: NDArray[np.int64], last: NDArray[np.int64], scored: NDArray[np.bool_]
     ) -> Windows:
         start = len(self.items_) + 1
-        return Windows(self._histories, first, last, scored, start, self.net_.device)
+        windows = Windows if self.task == "ranking" else OutcomeWindows
+        return windows(self._histories, first, last, scored, start, self.net_.device)
 
     def _look_back(self) -> None:
         """Set what users look at after a fit."""
@@ -381,20 +416,33 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
         self.validation_scores_ = scores if len(scores) else None
         self._take_vectors()
-        users = np.arange(len(self.users_))
-        weights = self._attention(Asked(users, None, np.full(len(users), self._now)))
+        if self.task == "ranking":
+            users = np.arange(len(self.users_))
+            asked = Asked(users, None, np.full(len(users), self._now))
+        else:
+            asked = self._last_rows()
+        weights = self._attention(asked)
         looked = weights[weights.sum(axis=1) > 0]
         self.attention_weights_ = looked.mean(axis=0, keepdims=True)
 
     def _take_vectors(self) -> None:
         """Keep the items' vectors, which every recommendation needs."""
-        module = self.net_.module_
+        module = self.net_.module_.eval()
         with torch.no_grad():
-            items = module.embedding[1 : module.n_items + 1].float().cpu().numpy().copy()
-            bias = module.item_bias.float().cpu().numpy().copy()
+            if self.task == "ranking":
+                vectors, bias = module.embedding, module.item_bias
+            else:
+                vectors, bias = module.items(), torch.zeros(len(self.items_))
+            items = vectors[1 : len(self.items_) + 1].float().cpu().numpy().copy()
+            bias = bias.float().cpu().numpy().copy()
         self._catalogue = Catalogue(items, bias)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        if self.task == "classification":
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        elif self.task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        tags.target_tags.required = self.task in ("classification", "regression")
         return tags

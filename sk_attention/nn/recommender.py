@@ -187,6 +187,10 @@ class HistoryNetwork(nn.Module):
             hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
         return Scoring(hidden, self.embedding[1 : self.n_items + 1], self.item_bias)
 
+    def representation(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the vector of the history at each ``position`` (N, D)."""
+        return self(inputs).hidden
+
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where the last block looks from each ``position`` (N, L), the mean over heads."""
         tokens, bias = self._tokens(inputs)
