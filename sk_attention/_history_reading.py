@@ -73,8 +73,9 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
 
         Returns
         -------
-        vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores.
+        vectors : ndarray of shape (n_samples, n_dims), dtype float32
+            Where items are ranked: (n_samples, embedding_dim), and their products with the items'
+            vectors, and the items' biases, are the scores. Else what was read of the history.
         """
         check_is_fitted(self)
         if not has_items(self):
@@ -100,7 +101,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             names: NDArray[np.object_] = self._fields.get_feature_names_out()
             return names
-        n_dims = self._catalogue.items.shape[1]
+        n_dims = self.net_.module_.representation_dim
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
@@ -151,7 +152,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         """Return the vectors of histories (n_queries, embedding_dim)."""
         net = self.net_
         if not len(queries):
-            return np.zeros((0, self._catalogue.items.shape[1]), dtype=np.float32)
+            return np.zeros((0, net.module_.representation_dim), dtype=np.float32)
         batches = queries.batches(net.module_.rows_at_a_time(), net.device)
         hidden = net.forward_batches(net.module_.representation, batches)
         return hidden.astype(np.float32)

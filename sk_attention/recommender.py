@@ -310,7 +310,7 @@ class AttentionRecommender(ForetellingMixin, BaseEstimator):
             interrupt = caught
         self._fields, self.net_ = fields, fields.net_
         if classes:
-            self.classes_ = fields.classes_
+            self.classes_ = np.asarray(fields.classes_)
         self.n_iter_, self.loss_curve_ = fields.n_iter_, fields.loss_curve_
         scores = fields.validation_scores_
         self.validation_scores_ = None if scores is None else scores[:, 0]

@@ -40,11 +40,11 @@ class FeatureVectors(nn.Module):
             for name, codes in inputs.items()
             if name.startswith(self.prefix)
         }
-        parts = []
+        parts: list[Tensor] = []
         if self.vectors is not None:
             parts.append(self.vectors(own.pop("vector")))
         if self.tokens is not None:
             shape = next(iter(own.values())).shape[:-1]
             tokens = self.tokens({name: codes.flatten(0, -2) for name, codes in own.items()})
             parts.append(tokens.sum(dim=-2).view(*shape, -1))
-        return sum(parts[1:], parts[0])
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]

@@ -143,6 +143,7 @@ class OutcomeNetwork(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.reading = None if attention == "self" else CandidateReading(dim, n_heads, generator)
         n_read = bool(n_blocks) + (self.reading is not None)
+        self.representation_dim = n_read * dim
         n_inputs = (2 + (context is not None) + 2 * n_read) * dim
         self.dropout = Dropout(dropout)
         self.towers = PooledTowers(

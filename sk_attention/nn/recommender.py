@@ -187,9 +187,15 @@ class HistoryNetwork(nn.Module):
             hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
         return Scoring(hidden, self.embedding[1 : self.n_items + 1], self.item_bias)
 
+    @property
+    def representation_dim(self) -> int:
+        """Size of `representation`."""
+        return self.embedding.shape[1]
+
     def representation(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the vector of the history at each ``position`` (N, D)."""
-        return self(inputs).hidden
+        hidden: Tensor = self(inputs).hidden
+        return hidden
 
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where the last block looks from each ``position`` (N, L), the mean over heads."""
