@@ -10,7 +10,10 @@ import torch
 
 from ._validation import check_heads, check_layers
 from .data.fields import TableEncoder
+from .data.groups import ColumnGroup
 from .data.numeric import BinEncoder
+from .nn.features import FeatureVectors
+from .nn.layers import linear
 from .nn.multi_task import MultiTaskNetwork, Sizes
 from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
 
@@ -103,6 +106,35 @@ def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Gen
     cardinalities = encoder.categories.cardinalities_
     categories = CategoryTokens(cardinalities, embedding_dim, generator) if cardinalities else None
     return Tokens(numbers, categories)
+
+
+def build_features(
+    group: ColumnGroup, embedding_dim: int, generator: torch.Generator
+) -> FeatureVectors | None:
+    """Return what makes one vector of a group of columns.
+
+    Parameters
+    ----------
+    group : ColumnGroup
+        The fitted group.
+    embedding_dim : int
+        Size of the vector.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    features : FeatureVectors or None
+        float32, on the CPU; None for a group without columns.
+    """
+    if not len(group):
+        return None
+    tokens = vectors = None
+    if len(group.encoder_.token_features_):
+        tokens = build_tokens(group.encoder_, embedding_dim, generator)
+    if group.n_numbers:
+        vectors = linear(group.n_numbers, embedding_dim, generator)
+    return FeatureVectors(tokens, vectors, group.name)
 
 
 def auto_embedding_dim(n_tokens: int, n_heads: int) -> int:

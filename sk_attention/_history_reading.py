@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._best_items import best_items
 from ._recommending import Asked, RecommendingMixin, check_k
-from ._recording import has_items
+from ._recording import has_items, ranks_items
 from ._retrieval import query_slices, row_slices
 from .data.queries import Queries
 
@@ -57,7 +57,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
                 f"items holds {list(items)[int((codes == 0).argmax())]!r}, which is not among the "
                 "items of fit."
             )
-        vectors = self._catalogue.items.numpy()[:, :-1]
+        vectors = self.net_.module_.eval().items.all().detach().float().cpu().numpy()
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         best = np.full((len(codes), int(k)), -1)
         similarities = np.full(best.shape, -np.inf, dtype=np.float32)
@@ -78,10 +78,12 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
 
         Returns
         -------
-        vectors : ndarray of shape (n_samples, embedding_dim), dtype float32
-            Their products with the items' vectors, and the items' biases, are the scores of users
-            with a history; with ``attention="double"`` those that choose which items are ranked
-            anew. With "cross" they are what an item reads of which nothing is known.
+        vectors : ndarray of shape (n_samples, n_dims), dtype float32
+            Where items are ranked, n_dims is ``embedding_dim``, and products with the items'
+            vectors, and the items' biases, are the scores of users with a history; with
+            ``attention="double"`` those that choose which items are ranked anew. With "cross" they
+            are what an item reads of which nothing is known. Where labels are foretold, what was
+            read of the history.
         """
         check_is_fitted(self)
         if not has_items(self):
@@ -107,7 +109,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             names: NDArray[np.object_] = self._fields.get_feature_names_out()
             return names
-        n_dims = self._catalogue.items.shape[1] - 1
+        n_dims = self.net_.module_.hidden_dim
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
@@ -159,7 +161,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
         explained = Bunch(history=items, weights=np.concatenate(list(self._attention(asked))))
-        if self._n_reading:
+        if ranks_items(self) and self._n_reading:
             assert asked.items is not None
             contributions = self._contributions(queries, asked.items - 1)
             scores = self._pair_scores(queries, asked.items - 1)
@@ -179,8 +181,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         return (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)
 
     def _vectors(self, queries: Queries) -> NDArray[np.float32]:
-        n_dims = self._catalogue.items.shape[1] - 1
-        return self._forward(self.net_.module_.hidden, queries, (n_dims,))
+        module = self.net_.module_
+        return self._forward(module.hidden, queries, (module.hidden_dim,))
 
     def _row_vectors(self, asked: Asked) -> NDArray[np.float32]:
         parts = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 from ._best_items import best_items, list_anew, rank_anew
 from ._inputs import read_columns
 from ._interactions import TIME_KINDS, event_times, one_time, questions
-from ._recording import RecordingMixin, has_items
+from ._recording import RecordingMixin, has_items, ranks_items
 from ._retrieval import Catalogue, Excluded, query_slices, row_slices, seen_items
 from ._warnings import warn_of_leak
-from .data.columns import is_table, table_columns
+from .data.columns import Column, is_table, table_columns
 from .data.histories import Histories
 from .data.queries import (
     Queries,
@@ -39,12 +41,13 @@ class Asked(NamedTuple):
     users: NDArray[np.int64]  # from 0, -1 is unknown
     items: NDArray[np.int64] | None  # codes
     at: NDArray[np.float64]
+    codes: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what else a network reads of them
 
     def take(self, rows: slice) -> Asked:
         """Return some of the rows."""
-        return Asked(
-            self.users[rows], None if self.items is None else self.items[rows], self.at[rows]
-        )
+        items = None if self.items is None else self.items[rows]
+        codes = {name: values[rows] for name, values in self.codes.items()}
+        return Asked(self.users[rows], items, self.at[rows], codes)
 
 
 class RecommendingMixin(RecordingMixin):
@@ -71,7 +74,7 @@ class RecommendingMixin(RecordingMixin):
         n_candidates = len(self.items_) if candidates is None else candidates.shape[1]
         return np.zeros((len(queries), n_candidates), dtype=np.float32)
 
-    @available_if(has_items)
+    @available_if(ranks_items)
     def recommend(
         self,
         X: Any = None,
@@ -182,7 +185,7 @@ class RecommendingMixin(RecordingMixin):
         """
         return self.decision_function(X)
 
-    @available_if(has_items)
+    @available_if(ranks_items)
     def target_ranks(
         self, X: Any, *, filter_seen: bool = True, queries: Any = None
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -356,8 +359,14 @@ class RecommendingMixin(RecordingMixin):
         check_is_fitted(self)
         columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
-        users = self._user_ids.codes(user) - 1
-        return Asked(users, self._item_ids.codes(item), self._times(columns))
+        users, items = self._user_ids.codes(user) - 1, self._item_ids.codes(item)
+        return Asked(users, items, self._times(columns), self._asked_codes(columns, items))
+
+    def _asked_codes(
+        self, columns: Sequence[Column], items: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of rows."""
+        return {}
 
     def _together(self, rows: Asked, queries: Any) -> tuple[NDArray[np.intp], Asked]:
         """Return the number of each row's question, and the questions: none sees its own rows."""
@@ -389,7 +398,8 @@ class RecommendingMixin(RecordingMixin):
 
     def _queries(self, asked: Asked) -> Queries:
         own = asked.items if self._has_times else None
-        return build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
+        queries = build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
+        return replace(queries, asked=asked.codes)
 
     def _askers(self, X: Any, now: float) -> Asked:
         """Read users, with or without a time of their own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
+from ._side_tables import SideTable
 from .data.columns import Column, take_rows
 from .data.histories import Histories, build_histories, event_order
 from .data.sessions import sessions_by_gap
@@ -21,6 +22,18 @@ from .data.sessions import sessions_by_gap
 def has_items(estimator: Any) -> bool:
     """Whether there is a catalogue: not after a fit without users and items."""
     return "_fields" not in vars(estimator)
+
+
+def ranks_items(estimator: Any) -> bool:
+    """Whether items are ranked: there is a catalogue, and no label of rows is foretold."""
+    return has_items(estimator) and getattr(estimator, "task", "ranking") == "ranking"
+
+
+# What one way to fit sets and another does not.
+LEFT_BEHIND = (
+    *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
+    *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
+)
 
 
 class RecordingMixin:
@@ -32,6 +45,8 @@ class RecordingMixin:
     _user_ids: Ids
     _item_ids: Ids
     _histories: Histories
+    _user_table: SideTable | None
+    _item_table: SideTable | None
     _has_times: bool
     _dated: bool
     _now: float
@@ -41,20 +56,44 @@ class RecordingMixin:
 
     def _forget(self) -> None:
         """Drop what only one of the two ways to fit leaves behind."""
-        names = "_fields", "_counted", "_catalogue", "_histories", "items_", "users_", "popularity_"
-        for name in names:
+        for name in LEFT_BEHIND:
             self.__dict__.pop(name, None)
 
+    def _read_side_tables(self, names: Sequence[str]) -> None:
+        """Learn what is said of users and items elsewhere."""
+        user, item = (names[position] for position in self._roles.who_and_what)
+        self._user_table = self._item_table = None
+        if (table := getattr(self, "user_features", None)) is not None:
+            self._user_table = SideTable(table, "user", user, "user_features")
+        if (table := getattr(self, "item_features", None)) is not None:
+            self._item_table = SideTable(table, "item", item, "item_features")
+
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
-        """Learn the ids, and sort the interactions into histories."""
-        weight = self._weights(columns, y, sample_weight)
-        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
+        """Learn who interacted with what, and sort the interactions into histories."""
+        columns, weight = self._rows_that_count(columns, y, sample_weight)
+        self._learn_ids(columns)
+        self._sort_events(columns, weight)
+
+    def _learn_ids(self, columns: Sequence[Column]) -> None:
+        """Learn who and what there is, and what is said of them elsewhere."""
         user, item = (columns[position] for position in self._roles.who_and_what)
+        self._read_side_tables([column.name for column in columns])
         self._user_ids, self._item_ids = Ids(user), Ids(item)
+        if self._item_table is not None:
+            self._item_ids, _ = self._item_table.ids_.joined(item)
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
         position = self._roles.timestamp
         self._has_times = position is not None
         self._dated = position is not None and columns[position].kind == "datetime"
+
+    def _sort_events(
+        self,
+        columns: Sequence[Column],
+        weight: NDArray[np.float64],
+        codes: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Sort the interactions into histories."""
+        user, item = (columns[position] for position in self._roles.who_and_what)
         times = self._times(columns)
         self._session_ids, sessions = None, None
         if (session := self._session_column(columns)) is not None:
@@ -67,6 +106,7 @@ class RecordingMixin:
             weight,
             len(self.users_),
             sessions,
+            codes,
         )
         self._now = float(times.max())
         gaps = _gaps(self._histories)
@@ -98,13 +138,16 @@ class RecordingMixin:
         return reach / histories.n_users
 
     @available_if(has_items)
-    def update_history(self, X: Any) -> RecordingMixin:
+    def update_history(self, X: Any, y: Any = None) -> RecordingMixin:
         """Add interactions to the histories, without training.
 
         Parameters
         ----------
         X : DataFrame or array-like of shape (n_samples, n_features)
             Rows like those of ``fit``. Users may be new, items are those known.
+        y : array-like of shape (n_samples,), default=None
+            What became of them, for ``task="classification"`` and ``"regression"``; None and
+            missing labels are unknown. Not used where items are ranked.
 
         Returns
         -------
@@ -114,7 +157,8 @@ class RecordingMixin:
         check_is_fitted(self)
         columns = read_columns(self, X, reset=False)
         user, item = (columns[position] for position in self._roles.who_and_what)
-        self._add(columns, np.ones(len(user.values)), self._item_ids.codes(item))
+        codes = self._event_codes(columns, y)
+        self._add(columns, np.ones(len(user.values)), self._item_ids.codes(item), codes)
         return self
 
     def _learn_items(self, column: Column) -> NDArray[np.int64]:
@@ -124,8 +168,16 @@ class RecordingMixin:
         self._histories = replace(self._histories, items=codes[self._histories.items])
         return codes
 
+    def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, NDArray[Any]]:
+        """Return what else is kept of interactions."""
+        return {}
+
     def _add(
-        self, columns: Sequence[Column], weight: NDArray[np.float64], items: NDArray[np.int64]
+        self,
+        columns: Sequence[Column],
+        weight: NDArray[np.float64],
+        items: NDArray[np.int64],
+        added: Mapping[str, NDArray[Any]],
     ) -> NDArray[np.bool_]:
         """Add rows with these item codes to the histories, and return which events are new."""
         user = columns[self._roles.who_and_what[0]]
@@ -142,6 +194,7 @@ class RecordingMixin:
             np.concatenate([old.weight, weight]),
             len(self.users_),
             self._added_sessions(columns),
+            {name: np.concatenate([values, added[name]]) for name, values in old.codes.items()},
         )
         self._part_sessions()
         self._now = max(self._now, float(both.max()))
@@ -156,10 +209,10 @@ class RecordingMixin:
         old = codes[self._histories.sessions + 1]
         return np.concatenate([old, self._session_ids.codes(session)]) - 1
 
-    def _weights(
+    def _rows_that_count(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
-    ) -> NDArray[np.float64]:
-        """Return how much each row counts, from relevance and weights."""
+    ) -> tuple[list[Column], NDArray[np.float64]]:
+        """Return the rows that count, and how much, from relevance and weights."""
         rows = columns[0].values
         weight = _check_sample_weight(
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
@@ -182,7 +235,7 @@ class RecordingMixin:
             raise ValueError(
                 "No row of X counts: y or sample_weight is 0 or less for each of them."
             )
-        return weight
+        return take_rows(list(columns), weight > 0), weight[weight > 0]
 
     def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
         position = self._roles.timestamp

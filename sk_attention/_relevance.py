@@ -1,4 +1,4 @@
-"""Tables without users and items: every column is a field, and relevance is learned."""
+"""Tables without users and items: every column is a field, and the label of rows is learned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from sklearn.utils.validation import column_or_1d
 
 from ._recording import has_items
-from .multi_task import MultiTaskAttentionRegressor
+from .multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
+
+Fields = MultiTaskAttentionClassifier | MultiTaskAttentionRegressor
 
 # What a fit without users and items shares with one of several tasks.
 FIELD_PARAMETERS = (
@@ -23,8 +25,8 @@ FIELD_ATTENTION = {"self": "self", "cross": "cross", "double": "double", "hierar
 
 def learn_relevance(
     recommender: Any, method: str, X: Any, y: Any, sample_weight: Any
-) -> tuple[MultiTaskAttentionRegressor, KeyboardInterrupt | None]:
-    """Learn a number per row with the settings of a recommender.
+) -> tuple[Fields, KeyboardInterrupt | None]:
+    """Learn a number or a class per row with the settings of a recommender.
 
     Parameters
     ----------
@@ -35,19 +37,21 @@ def learn_relevance(
     X : DataFrame or array-like of shape (n_samples, n_features)
         Rows.
     y : array-like of shape (n_samples,)
-        Their relevance.
+        Their relevance, or labels.
     sample_weight : array-like of shape (n_samples,) or None
         Their weights.
 
     Returns
     -------
-    fields : MultiTaskAttentionRegressor
+    fields : MultiTaskAttentionClassifier or MultiTaskAttentionRegressor
         Fitted.
     interrupt : KeyboardInterrupt or None
         What broke the training off, if it left something to keep.
     """
     shared = {name: getattr(recommender, name) for name in FIELD_PARAMETERS}
-    fields = MultiTaskAttentionRegressor(FIELD_ATTENTION[recommender.attention], **shared)
+    classes = recommender.task == "classification"
+    kind = MultiTaskAttentionClassifier if classes else MultiTaskAttentionRegressor
+    fields = kind(FIELD_ATTENTION[recommender.attention], **shared)
     if method == "partial_fit" and not has_items(recommender):
         fields = copy.deepcopy(recommender._fields).set_params(**shared)
     try:

@@ -63,6 +63,9 @@ POPULAR_CONSTRAINTS: dict[str, Any] = {
 }
 
 RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
+    "item_features": "no_validation",  # a table of its own
+    "user_features": "no_validation",
+    "task": [StrOptions({"ranking", "classification", "regression"})],
     **_ROLES,
     **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
     "session": "no_validation",  # as the other columns

@@ -21,7 +21,7 @@ from ._recommending import RecommendingMixin
 from ._recording import has_items
 from ._retrieval import Catalogue
 from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
-from .data.columns import Column, take_rows
+from .data.columns import Column
 from .data.histories import item_weights
 from .data.queries import Queries
 
@@ -163,11 +163,10 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
             columns = read_columns(self, X, reset=False)
             if not has_items(self):
                 return self._fit_fields(X, y, sample_weight, columns)
-            weight = self._weights(columns, y, sample_weight)
-            columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
+            columns, weight = self._rows_that_count(columns, y, sample_weight)
             item = columns[self._roles.who_and_what[1]]
             self._learn_items(item)
-            self._add(columns, weight, self._item_ids.codes(item))
+            self._add(columns, weight, self._item_ids.codes(item), {})
             self._count()
         return self
 

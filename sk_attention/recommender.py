@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
-from functools import partial
-from math import log2
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags, RegressorTags
 
-from ._history_reading import HistoryReadingMixin
-from ._index import CellIndex, import_faiss
+from ._history_training import HistoryTrainingMixin
 from ._inputs import read_columns
 from ._interactions import check_relevance, find_roles
-from ._random import draw_seed
-from ._recommending import Asked
 from ._relevance import learn_relevance
-from ._retrieval import Catalogue
-from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_heads, check_unchanged
-from .data.columns import Column, take_rows
-from .data.histories import (
-    WindowBatches,
-    Windows,
-    item_weights,
-    training_windows,
-    windows_with,
-)
-from .data.sessions import gap_seconds, parting_gap
-from .nn.ranking import RankingLoss
-from .nn.recommender import HistoryNetwork
-from .nn.reranking import RerankingLoss
-from .nn.sampled import first_bias, training_loss
-from .training.devices import resolve_device, resolve_precision
-from .training.net import AttentionNet
-from .training.optimizers import resolve_optimizer
-from .training.placing import place_items
-from .training.plan import Plan, resolve_loss, users_to_hold_out
-from .training.train import history_values, train, training_callbacks
-
-# Users without a history get what is popular, with weights that halve over so many interactions
-# (docs/decisions/0015-asked-once-and-judged-beside-what-is-popular.md).
-HALF_LIFE = 0.1
+from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_unchanged
+from .data.columns import Column
 
 # What a network is built with, and partial fits cannot change.
 BUILDING_PARAMETERS = (
@@ -52,11 +22,8 @@ BUILDING_PARAMETERS = (
     *("embedding_dim", "n_heads", "n_layers", "max_history"),
 )
 
-# Fewer users than this are too few to hold anything out.
-MIN_USERS_TO_HOLD_OUT = 20
 
-
-class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
+class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     r"""Rank all items by what a user did so far, with attention to the history.
 
     ``X`` is a table of interactions: a row says which user met which item, and when. Each row is
@@ -86,6 +53,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
 
     Parameters
     ----------
+    task : {"ranking", "classification", "regression"}, default="ranking"
+        What is learned: which item comes next, or the label ``y`` of each interaction, such as
+        whether it was bought or how it was rated. A label is told by the user, the item, the other
+        columns of its row and the events before, each with its label.
     user : "auto", str or int, default="auto"
         Name or position of the column of users.
     item : "auto", str or int, default="auto"
@@ -104,6 +75,12 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
     attention : {"self", "cross", "double", "hierarchical"}, default="self"
         How the history is read. Without users and items the same kind is used between fields,
         "self" for "hierarchical".
+    item_features : DataFrame, default=None
+        What is known of the items: a column of ids, called as in ``X`` or "item" or "item_id", and
+        others with numbers, categories, datetimes or vectors, such as those of a text encoder; one
+        row per item. Items of which there is nothing but this can be recommended, too.
+    user_features : DataFrame, default=None
+        The same of the users, for ``task="classification"`` and ``"regression"``.
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
@@ -189,6 +166,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         Number of columns in ``fit``.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where they are all strings.
+    classes_ : ndarray of shape (n_classes,)
+        The classes, for ``task="classification"``.
 
     See Also
     --------
@@ -224,6 +203,7 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
 
     def __init__(
         self,
+        task: str = "ranking",
         *,
         user: Any = "auto",
         item: Any = "auto",
@@ -231,6 +211,8 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         session: Any = "auto",
         session_gap: Any = "auto",
         attention: str = "self",
+        item_features: Any = None,
+        user_features: Any = None,
         embedding_dim: int = 64,
         n_heads: int = 2,
         n_layers: int = 2,
@@ -254,12 +236,15 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
+        self.task = task
         self.user = user
         self.item = item
         self.timestamp = timestamp
         self.session = session
         self.session_gap = session_gap
         self.attention = attention
+        self.item_features = item_features
+        self.user_features = user_features
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -294,9 +279,10 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             One interaction per row, in any order; rows of equal time keep theirs.
         y : array-like of shape (n_samples,), default=None
             How much each interaction counts as something to recommend; rows of 0 or less are left
-            out. None counts all alike. Without users and items, the number to foretell.
+            out. None counts all alike. Without users and items, the number to foretell. For other
+            tasks, the label of each row; where it is missing the row is history only.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, not negative; multiplied by ``y``.
+            Weights of the rows, not negative; multiplied by ``y`` in ranking.
 
         Returns
         -------
@@ -369,61 +355,31 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
             if self._roles.user is None:
                 interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns)
             elif cold:
-                check_heads(self.embedding_dim, self.n_heads)
-                self._check_sessions(columns)
-                self._check_retrieval()
-                self._record(columns, y, sample_weight)
-                self._seed = draw_seed(self.random_state)
-                self._build()
+                self._check_goes_on()
+                self._begin(columns, y, sample_weight)
                 interrupt = self._pass_over(np.ones(len(self._histories), dtype=bool))
             else:
-                new, fresh = self._take_up(columns, y, sample_weight)
-                interrupt = self._pass_over(new, fresh)
+                self._check_goes_on()
+                interrupt = self._pass_over(*self._take_up(columns, y, sample_weight))
         if interrupt is not None:
             raise interrupt
         return self
 
+    def _check_goes_on(self) -> None:
+        for name, usual in (("task", "ranking"), ("item_features", None)):
+            if (own := getattr(self, name)) is not usual and own != usual:
+                raise ValueError(
+                    f"partial_fit of AttentionRecommender needs {name}={usual!r}: only rankings of "
+                    f"items of which nothing is said elsewhere are learned further. Use fit."
+                )
+
     def _remember_parameters(self) -> None:
         self._built_with = {name: getattr(self, name) for name in BUILDING_PARAMETERS}
-
-    def _take_up(
-        self, columns: Sequence[Column], y: Any, sample_weight: Any
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Add rows to the histories, items to the network; return new events and new items."""
-        weight = self._weights(columns, y, sample_weight)
-        columns, weight = take_rows(list(columns), weight > 0), weight[weight > 0]
-        item = columns[self._roles.who_and_what[1]]
-        codes = self._learn_items(item)
-        new = self._add(columns, weight, self._item_ids.codes(item))
-        old = self.net_
-        self._build()
-        own = torch.as_tensor(codes[1:], device=self.net_.device)
-        self.net_.module_.take_over(old.module_, own)
-        self.net_.history = copy.deepcopy(old.history)
-        return new, np.setdiff1d(np.arange(1, len(self.items_) + 1), codes)
-
-    def _pass_over(
-        self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
-    ) -> KeyboardInterrupt | None:
-        """Train once on the events that are new; items that are begin where they are expected."""
-        starts = self._histories.starts
-        windows = training_windows(starts[:-1], starts[1:], self.max_history)
-        rows = self._make_windows(*windows_with(*windows, new), new)
-        if fresh is not None and len(fresh):
-            place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
-        interrupt = self._walk([(rows, None)], 1)
-        self._look_back()
-        return interrupt
 
     def _fit_histories(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> KeyboardInterrupt | None:
-        check_heads(self.embedding_dim, self.n_heads)
-        self._check_sessions(columns)
-        self._check_retrieval()
-        self._record(columns, y, sample_weight)
-        self._seed = draw_seed(self.random_state)
-        self._build()
+        self._begin(columns, y, sample_weight)
         interrupt = self._train()
         self._look_back()
         return interrupt
@@ -435,174 +391,20 @@ class AttentionRecommender(HistoryReadingMixin, BaseEstimator):
         check_relevance(self, y, columns)
         fields, interrupt = learn_relevance(self, method, X, y, sample_weight)
         self._fields, self.net_ = fields, fields.net_
+        if self.task == "classification":
+            self.classes_ = np.asarray(fields.classes_)
         self.n_iter_, self.loss_curve_ = fields.n_iter_, fields.loss_curve_
         scores = fields.validation_scores_
         self.validation_scores_ = None if scores is None else scores[:, 0]
         self.attention_weights_ = fields.attention_weights_
         return interrupt
 
-    def _check_sessions(self, columns: Sequence[Column]) -> None:
-        gap_seconds(self.session_gap)
-        roles = self._roles
-        if self.attention == "hierarchical" and roles.session is None and roles.timestamp is None:
-            raise ValueError(
-                'attention="hierarchical" reads a history session by session, but there is neither '
-                "a column of sessions nor one of times among "
-                f"{[column.name for column in columns][:20]}: call it 'session', 'session_id' or "
-                "'timestamp', or give its name or position as session= or timestamp=."
-            )
-
-    def _check_retrieval(self) -> None:
-        """Refuse what only a first score of all items has, where there is none; look for faiss."""
-        for name, usual in (("loss", "auto"), ("index", None)):
-            if self.attention == "cross" and getattr(self, name) != usual:
-                raise ValueError(
-                    f"{name} must be {usual!r} with attention='cross', where each item reads the "
-                    f"history and there is no other score of it; got {getattr(self, name)!r}."
-                )
-        if self.index is not None:
-            import_faiss()  # its absence is told before the training
-
-    def _session_column(self, columns: Sequence[Column]) -> Column | None:
-        position = self._roles.session
-        if self.attention != "hierarchical" or position is None:
-            return None
-        return columns[position]
-
-    def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
-        given = gap_seconds(self.session_gap)
-        if self.attention != "hierarchical" or self._roles.session is not None:
-            return None
-        return parting_gap(gaps) if given is None else given
-
-    def _build(self) -> None:
-        device = resolve_device(self.device)
-        precision = resolve_precision(self.precision, device, tiny=False)
-        popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
-        network = HistoryNetwork(
-            self.attention,
-            popularity,
-            self.embedding_dim,
-            self.n_heads,
-            self.n_layers,
-            self.dropout,
-            self.max_history,
-            self._usual_gap if self._has_times else None,
-            torch.Generator().manual_seed(self._seed),
-        )
-        loss = resolve_loss(self.loss, len(self.items_))
-        network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
-        looks_at_all = loss == "cross_entropy" and self.attention != "cross"
-        first = training_loss(loss, popularity, self.n_negatives)
-        patience = None if self.early_stopping is False else self.n_iter_no_change
-        self.net_ = AttentionNet(
-            network.to(device, precision.dtype),
-            RankingLoss(first) if network.reader is None else RerankingLoss(first),
-            tables=() if looks_at_all else network.tables,
-            train_bf16=precision.train_bf16,
-            predict_bf16=precision.predict_bf16,
-            device=str(device),
-            optimizer=resolve_optimizer(self.optimizer),
-            lr=self.learning_rate,
-            weight_decay=self.weight_decay,
-            max_grad_norm=self.max_grad_norm,
-            callbacks=training_callbacks(self.callbacks, patience),
-            verbose=self.verbose,
-            iterator_train=WindowBatches,
-            iterator_valid=WindowBatches,
-        ).initialize()
-
-    def _train(self) -> KeyboardInterrupt | None:
-        """Train; the user's interrupt is returned, so that what was learned until then stays."""
-        held_out = self._held_out()
-        again = None
-        if held_out.any() and (self.refit is True or (self.refit == "auto" and not self.callbacks)):
-            again = partial(self._windows, np.zeros(len(held_out), dtype=bool))
-        windows = self._windows(held_out)
-        scored = self._scored(np.flatnonzero(held_out)) if held_out.any() else None
-        return self._walk([(windows, scored)], self.max_epochs, again)
-
-    def _walk(
-        self, splits: list[Any], n_passes: int, again: Callable[[], Windows] | None = None
-    ) -> KeyboardInterrupt | None:
-        size = self.batch_size
-        if size == "auto":
-            size = int(min(max(2 ** round(log2(splits[0][0].n_windows / 32)), 16), 128))
-        seed = (self._seed + len(self.net_.history)) % 2**31
-        try:
-            train(self.net_, splits, Plan(int(size), n_passes), seed, again)
-        except KeyboardInterrupt as interrupt:
-            return interrupt
-        return None
-
-    def _held_out(self) -> NDArray[np.bool_]:
-        """Choose the events to hold out: the last ones of some users with three or more."""
-        histories = self._histories
-        held_out = np.zeros(len(histories), dtype=bool)
-        users = np.flatnonzero(np.diff(histories.starts) >= 3)
-        few = len(users) < MIN_USERS_TO_HOLD_OUT
-        if self.early_stopping is False or (self.early_stopping == "auto" and few):
-            return held_out
-        if not len(users):
-            raise ValueError(
-                "early_stopping=True holds out the last interaction of users with at least three, "
-                "and there is none. Pass early_stopping=False."
-            )
-        rng = np.random.default_rng(self._seed)
-        chosen = rng.permutation(users)[: users_to_hold_out(len(self.items_))]
-        held_out[histories.starts[chosen + 1] - 1] = True
-        return held_out
-
-    def _windows(self, held_out: NDArray[np.bool_]) -> Windows:
-        """Return all events but those held out, to train on."""
-        starts = self._histories.starts
-        stops = starts[1:].copy()
-        some = np.diff(starts) > 0
-        stops[some] -= held_out[stops[some] - 1]
-        first, last = training_windows(starts[:-1], stops, self.max_history)
-        return self._make_windows(first, last, np.ones(len(held_out), dtype=bool))
-
-    def _scored(self, events: NDArray[np.int64]) -> Windows:
-        """Return the events to score, each behind its user's history."""
-        users = self._histories.users[events]
-        first = np.maximum(events + 1 - self.max_history, self._histories.starts[users])
-        scored = np.zeros(len(self._histories), dtype=bool)
-        scored[events] = True
-        return self._make_windows(first, events + 1, scored)
-
-    def _make_windows(
-        self, first: NDArray[np.int64], last: NDArray[np.int64], scored: NDArray[np.bool_]
-    ) -> Windows:
-        start = len(self.items_) + 1
-        return Windows(self._histories, first, last, scored, start, self.net_.device)
-
-    def _look_back(self) -> None:
-        """Set what users look at after a fit."""
-        self.n_iter_ = len(self.net_.history)
-        self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
-        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0].clip(0.0, 1.0)  # rounding
-        self.validation_scores_ = scores if len(scores) else None
-        self._take_vectors()
-        users = np.arange(len(self.users_))
-        total, n_looked = np.zeros(self.max_history), 0
-        for weights in self._attention(Asked(users, None, np.full(len(users), self._now))):
-            total += weights.sum(axis=0, dtype=np.float64)
-            n_looked += int((weights.sum(axis=1) > 0).sum())
-        self.attention_weights_ = (total / n_looked)[None]
-
-    def _take_vectors(self) -> None:
-        """Keep the items' vectors, and what is popular lately for users without a history."""
-        module = self.net_.module_
-        with torch.no_grad():
-            items = module.item_vectors().float().cpu().numpy().copy()
-            bias = module.item_bias.float().cpu().numpy().copy()
-        lately = item_weights(self._histories, len(bias), HALF_LIFE)
-        popular = np.log(lately / lately.sum()).astype(np.float32)
-        vectors = np.column_stack([items, popular - bias])
-        index = None if self.index is None else CellIndex(vectors, bias)
-        self._catalogue = Catalogue(vectors, bias, index)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        if self.task == "classification":
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        elif self.task == "regression":
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
+        tags.target_tags.required = self.task in ("classification", "regression")
         return tags

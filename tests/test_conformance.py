@@ -41,7 +41,14 @@ def test_small_networks_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
-@parametrize_with_checks([AttentionRecommender(max_epochs=30), PopularRecommender()])
+@parametrize_with_checks(
+    [
+        AttentionRecommender(max_epochs=30),
+        AttentionRecommender("classification", max_epochs=30),
+        AttentionRecommender("regression", max_epochs=30),
+        PopularRecommender(),
+    ]
+)
 def test_a_recommender_without_users_and_items_passes_every_check(estimator, check):
     passes(estimator, check)
 

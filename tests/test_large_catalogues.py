@@ -246,7 +246,7 @@ def test_a_million_items_are_learned_and_recommended():
         random_state=0,
     ).fit(table)
     assert len(own.items_) == n_items
-    assert own.net_.tables == ("embedding", "item_bias")
+    assert own.net_.tables == ("items.embedding", "item_bias")
     assert np.isfinite(own.loss_curve_).all()
     assert 0.0 <= own.validation_scores_[0] <= 1.0
     found, scores = own.recommend(own.users_[:20], k=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,31 @@ class TableEncoder:
             codes.update(self.numbers.transform(self._numbers(columns), n_rows, dtype))
         if "category" in self.kinds:
             codes["category"] = self.categories.transform(self._of(columns, "category"))
+        return codes
+
+    def unknown(self, n_rows: int, dtype: DTypeLike) -> Codes:
+        """Return the codes of rows in which every number is missing and every category unseen.
+
+        Parameters
+        ----------
+        n_rows : int
+            How many.
+        dtype : dtype
+            Of those codes that are floats.
+
+        Returns
+        -------
+        codes : dict of ndarray
+            As `transform` returns them.
+        """
+        codes: Codes = {}
+        if self.numbers.n_columns_:
+            nothing = np.full(n_rows, np.nan)
+            numbers = repeat(nothing, self.numbers.n_columns_)
+            codes.update(self.numbers.transform(numbers, n_rows, dtype))
+        if "category" in self.kinds:
+            n_columns = len(self.categories.cardinalities_)
+            codes["category"] = np.zeros((n_rows, n_columns), dtype=np.int32)
         return codes
 
     def _where(self, kind: Kind) -> list[int]:

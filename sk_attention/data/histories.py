@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Histories:
         Where each user's events begin; the last entry is n_events.
     sessions : ndarray of shape (n_events,), dtype int64
         Equal for successive events of one session, from 0 on; all 0 where no sessions are known.
+    codes : mapping of str to ndarray of shape (n_events, n_fields of a kind)
+        What else is known of the events, as codes.
     """
 
     items: NDArray[np.int64]
@@ -40,6 +42,7 @@ class Histories:
     weight: NDArray[np.float64]
     starts: NDArray[np.int64]
     sessions: NDArray[np.int64]
+    codes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -79,6 +82,7 @@ def build_histories(
     weight: NDArray[np.float64],
     n_users: int,
     sessions: NDArray[np.int64] | None = None,
+    codes: Mapping[str, NDArray[Any]] | None = None,
 ) -> Histories:
     """Sort interactions by user, then by time, then by row.
 
@@ -96,6 +100,8 @@ def build_histories(
         Number of users.
     sessions : ndarray of shape (n_rows,), default=None
         Session codes from 0; None where no sessions are known.
+    codes : mapping of str to ndarray of shape (n_rows, ...), default=None
+        What else is known of the rows.
 
     Returns
     -------
@@ -110,6 +116,7 @@ def build_histories(
         weight[order].astype(np.float64),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         np.zeros(len(users), dtype=np.int64) if sessions is None else sessions[order],
+        {name: values[order] for name, values in (codes or {}).items()},
     )
 
 
@@ -215,6 +222,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
         self.session_before = tensor(session_before)
         self.weight = tensor(weight.astype(np.float32))
         self.counted = tensor(counted)
+        self.codes = {name: tensor(values) for name, values in histories.codes.items()}
         self.first, self.last = tensor(first), tensor(last)
         self.n_windows = len(first)
 
@@ -233,11 +241,18 @@ class Windows(torch.utils.data.Dataset[Batch]):
         -------
         inputs : dict of Tensor
             ``item``, ``time``, ``session`` and ``asked`` (B, L): the event before, when it was, of
-            which session (-1 for the start), and when the next one is; ``position`` (N,): where in
-            the flat B x L the targets are; ``weight`` (N,).
+            which session (-1 for the start), and when the next one is; ``event.*`` (B, L, F): what
+            else is known of the event before; ``position`` (N,): where in the flat B x L the
+            targets are; ``asked.*`` and ``user.*`` (N, F): what is known of them when they are
+            asked for; ``weight`` (N,).
         target : Tensor of shape (N,), dtype int64
             Item codes.
         """
+        inputs, event = self._inputs(chosen)
+        return inputs, self.item[event]
+
+    def _inputs(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return what the network reads of some windows, and which events the targets are."""
         first, last = self.first[chosen, None], self.last[chosen, None]
         length = int((last - first).max())
         index = first + torch.arange(length, device=first.device)
@@ -245,15 +260,48 @@ class Windows(torch.utils.data.Dataset[Batch]):
         index = torch.minimum(index, last - 1)
         position = (inside & self.counted[index]).flatten().nonzero().squeeze(1)
         event = index.flatten()[position]
+        before = (index - 1).clamp(min=0)  # of another user before a user's first event: not read
         inputs = {
             "item": self.before[index],
             "time": self.time_before[index],
             "session": self.session_before[index],
             "asked": self.time[index],
+            **{name: codes[before] for name, codes in self._named("event.")},
             "position": position,
+            **{name: codes[event] for name, codes in self._named("asked.", "user.")},
             "weight": self.weight[event],
         }
-        return inputs, self.item[event]
+        return inputs, event
+
+    def _named(self, *prefixes: str) -> list[tuple[str, Tensor]]:
+        return [(name, codes) for name, codes in self.codes.items() if name.startswith(prefixes)]
+
+
+class OutcomeWindows(Windows):
+    """Stretches of histories whose events' outcomes are the targets, the items being known.
+
+    The codes of the histories hold ``label``, one number or class code per event.
+    """
+
+    def take(self, chosen: Tensor) -> Batch:
+        """Return some windows side by side, the shorter ones padded at their end.
+
+        Parameters
+        ----------
+        chosen : Tensor of shape (B,), dtype int64
+            Positions of the windows.
+
+        Returns
+        -------
+        inputs : dict of Tensor
+            As `Windows.take` returns them, with ``asked_item`` and ``user`` (N,): codes of the
+            item and the user of each target, from 1.
+        target : Tensor of shape (N,)
+            Labels.
+        """
+        inputs, event = self._inputs(chosen)
+        inputs |= {"asked_item": self.item[event], "user": self.codes["user"][event]}
+        return inputs, self.codes["label"][event]
 
 
 class WindowBatches:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,12 @@ class Queries:
         When the recommendation is asked for.
     n_tokens : ndarray of shape (n_queries,), dtype int64
         Tokens of each query, at least one.
+    event : ndarray of shape (n_queries, length), dtype int64
+        Which events the tokens are; any event where a token is none.
+    codes : mapping of str to ndarray of shape (n_events, ...)
+        What else is known of the events.
+    asked : mapping of str to ndarray of shape (n_queries, ...)
+        What else is known of the queries, under the names by which the network reads it.
     """
 
     item: NDArray[np.int64]
@@ -37,6 +43,9 @@ class Queries:
     session: NDArray[np.int64]
     at: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
+    event: NDArray[np.int64]
+    codes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    asked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -54,7 +63,13 @@ class Queries:
         queries : Queries
             These, in this order.
         """
-        return Queries(*(values[rows] for values in vars(self).values()))
+        arrays: dict[str, Any] = {
+            name: values[rows]
+            for name, values in vars(self).items()
+            if isinstance(values, np.ndarray)
+        }
+        asked = {name: values[rows] for name, values in self.asked.items()}
+        return replace(self, **arrays, asked=asked)
 
     def by_lag(self, values: NDArray[Any], max_history: int) -> NDArray[Any]:
         """Turn what goes with the tokens the other way round: the latest first.
@@ -114,6 +129,13 @@ class Queries:
             }
             if candidate is not None:
                 arrays["candidate"] = candidate[rows]
+            event = self.event[rows, :length]
+            arrays |= {
+                name: codes[event]
+                for name, codes in self.codes.items()
+                if name.startswith("event.")
+            }
+            arrays |= {name: values[rows] for name, values in self.asked.items()}
             inputs = {
                 name: torch.as_tensor(np.ascontiguousarray(array), device=device)
                 for name, array in arrays.items()
@@ -204,6 +226,7 @@ def build_queries(
     n_tokens = keep.sum(axis=1) + whole
     # the start token takes the place before the first event that is kept
     order = np.argsort(keep, axis=1, kind="stable")
+    event = np.take_along_axis(event, order, axis=1)
     item = np.take_along_axis(item, order, axis=1)
     time = np.take_along_axis(time, order, axis=1)
     session = np.take_along_axis(session, order, axis=1)
@@ -221,6 +244,8 @@ def build_queries(
         np.take_along_axis(session, columns, axis=1),
         at,
         n_tokens,
+        np.take_along_axis(event, columns, axis=1),
+        histories.codes,
     )
 
 

@@ -10,18 +10,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .history.candidate_reading import CandidateReading
-from .history.recency import N_GAPS, Moments, Recency
+from .history.events import EventTokens
+from .history.recency import Moments, Recency
 from .history.sampling import NegativeSampler
 from .history.self_reading import SelfReading
 from .history.session_reading import SessionReading
-from .layers import CodeDropout, Dropout
-from .rows import inner_rows, take_rows
-
-# Share of the events that are hidden in training, to learn what an unknown item means.
-UNKNOWN_SHARE = 0.02
+from .items import Described, ItemVectors
 
 # The best items by the history's vector, which candidates then rank anew by reading the history.
 RERANKED = 256
@@ -99,6 +95,8 @@ class HistoryNetwork(nn.Module):
         Unit of time; None where times are not known.
     generator : torch.Generator
         Source of the initial weights.
+    described : Described, default=None
+        What is said of the items elsewhere.
 
     References
     ----------
@@ -106,7 +104,7 @@ class HistoryNetwork(nn.Module):
     """
 
     # What grows with the catalogue; a sampled loss gives it sparse gradients.
-    tables = ("embedding", "item_bias")
+    tables = ("items.embedding", "item_bias")
 
     def __init__(
         self,
@@ -119,16 +117,13 @@ class HistoryNetwork(nn.Module):
         max_history: int,
         usual_gap: float | None,
         generator: torch.Generator,
+        described: Described | None = None,
     ) -> None:
         super().__init__()
-        self.n_items, self.max_history, self.usual_gap = len(share), max_history, usual_gap
-        self.embedding = nn.Parameter(torch.empty(self.n_items + 2, embedding_dim))
-        nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
+        self.n_items, self.max_history = len(share), max_history
+        self.items = ItemVectors(self.n_items, embedding_dim, described, generator)
         self.item_bias = nn.Parameter(torch.zeros(self.n_items))
-        if usual_gap is not None:
-            self.gap_embedding = nn.Parameter(torch.zeros(N_GAPS, embedding_dim))
-        self.hide = CodeDropout(UNKNOWN_SHARE)
-        self.dropout = Dropout(dropout)
+        self.events = EventTokens(embedding_dim, None, dropout, usual_gap)
         self.encoder: SelfReading | None = None
         if attention != "cross":
             recency = Recency(max_history, n_heads, usual_gap is not None)
@@ -164,7 +159,7 @@ class HistoryNetwork(nn.Module):
 
     def item_vectors(self) -> Tensor:
         """Return the vectors of the items (I, D)."""
-        return inner_rows(self.embedding)
+        return self.items.all()
 
     def hidden(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the vector of each history (N, D).
@@ -202,6 +197,16 @@ class HistoryNetwork(nn.Module):
         assert self.reader is not None
         return self.reader.read(tokens, moments, position, vectors)
 
+    @property
+    def embedding(self) -> nn.Parameter:
+        """The items' own vectors (I + 2, D), by their codes."""
+        return self.items.embedding
+
+    @property
+    def hidden_dim(self) -> int:
+        """Size of `hidden`."""
+        return self.embedding.shape[1]
+
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where the history is read from each ``position`` (N, L), the mean over heads.
 
@@ -216,12 +221,8 @@ class HistoryNetwork(nn.Module):
 
     def _tokens(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Moments, Tensor]:
         """Return the tokens (B, L, D), when they were, and which of them are asked."""
-        item = inputs["item"]
-        moments = Moments(inputs["time"], inputs["asked"], self.usual_gap, inputs.get("session"))
-        tokens = take_rows(self.embedding, self.hide(item)) * self.embedding.shape[1] ** 0.5
-        if self.usual_gap is not None:
-            tokens = tokens + F.embedding(moments.last_gap(), self.gap_embedding)
-        return self.dropout(tokens), moments, inputs["position"]
+        tokens, moments = self.events(inputs, self.items)
+        return tokens, moments, inputs["position"]
 
     def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
         """Take the weights of a network that knows some of the items; the others come last.
@@ -234,7 +235,7 @@ class HistoryNetwork(nn.Module):
             The codes that its items have here.
         """
         state = other.state_dict()
-        vectors, bias = state.pop("embedding"), state.pop("item_bias")
+        vectors, bias = state.pop("items.embedding"), state.pop("item_bias")
         self.load_state_dict(state, strict=False)
         with torch.no_grad():
             self.embedding[:] = vectors[1:-1].mean(dim=0)

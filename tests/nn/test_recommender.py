@@ -19,7 +19,7 @@ def test_tokens_are_the_items_vectors_and_how_long_ago_the_last_event_was():
     own, inputs = network(), histories()
     tokens, _, position = own._tokens(inputs)
     gap = gap_codes(inputs["asked"], inputs["time"], 10.0)
-    expected = own.embedding[inputs["item"]] * 8**0.5 + own.gap_embedding[gap]
+    expected = own.embedding[inputs["item"]] * 8**0.5 + own.events.gap_embedding[gap]
     assert_close(tokens, expected)
     assert position is inputs["position"]
 

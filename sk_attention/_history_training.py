@@ -1,0 +1,318 @@
+"""How a recommender is trained: what is held out, in which stretches histories are read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import log2
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ._foretelling import ForetellingMixin
+from ._index import CellIndex, import_faiss
+from ._random import draw_seed
+from ._recommending import Asked
+from ._retrieval import Catalogue
+from ._validation import check_heads
+from .data.columns import Column
+from .data.histories import (
+    OutcomeWindows,
+    WindowBatches,
+    Windows,
+    item_weights,
+    training_windows,
+    windows_with,
+)
+from .data.sessions import gap_seconds, parting_gap
+from .nn.ranking import RankingLoss
+from .nn.recommender import HistoryNetwork
+from .nn.reranking import RerankingLoss
+from .nn.sampled import first_bias, training_loss
+from .training.devices import resolve_device, resolve_precision
+from .training.net import AttentionNet
+from .training.optimizers import resolve_optimizer
+from .training.placing import place_items
+from .training.plan import Plan, resolve_loss, users_to_hold_out
+from .training.train import history_values, train, training_callbacks
+
+# Users without a history get what is popular, with weights that halve over so many interactions
+# (docs/decisions/0015-asked-once-and-judged-beside-what-is-popular.md).
+HALF_LIFE = 0.1
+
+# Fewer users than this are too few to hold anything out.
+MIN_USERS_TO_HOLD_OUT = 20
+
+
+class HistoryTrainingMixin(ForetellingMixin):
+    """From recorded interactions to a trained network, and what users look at afterwards."""
+
+    # parameters of the estimator
+    attention: str
+    session_gap: Any
+    item_features: Any
+    user_features: Any
+    embedding_dim: int
+    n_heads: int
+    n_layers: int
+    dropout: float
+    loss: str
+    n_negatives: int
+    index: str | None
+    optimizer: Any
+    learning_rate: float
+    weight_decay: float
+    max_grad_norm: float | None
+    batch_size: int | str
+    max_epochs: int
+    early_stopping: bool | str
+    n_iter_no_change: int
+    refit: bool | str
+    callbacks: list[Any] | None
+    device: Any
+    precision: str
+    random_state: Any
+    verbose: int
+
+    _seed: int
+
+    def _begin(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
+        """Record the interactions, and build a network for them."""
+        check_heads(self.embedding_dim, self.n_heads)
+        self._check_sessions(columns)
+        self._check_retrieval()
+        if self.task == "ranking":
+            self._record(columns, y, sample_weight)
+        else:
+            self._record_labelled(columns, y, sample_weight)
+        self._seed = draw_seed(self.random_state)
+        self._build()
+
+    def _check_sessions(self, columns: Sequence[Column]) -> None:
+        gap_seconds(self.session_gap)
+        roles = self._roles
+        if self.attention == "hierarchical" and roles.session is None and roles.timestamp is None:
+            raise ValueError(
+                'attention="hierarchical" reads a history session by session, but there is neither '
+                "a column of sessions nor one of times among "
+                f"{[column.name for column in columns][:20]}: call it 'session', 'session_id' or "
+                "'timestamp', or give its name or position as session= or timestamp=."
+            )
+
+    def _check_retrieval(self) -> None:
+        """Refuse what plays no part, and look for faiss."""
+        if self.task == "ranking" and self.user_features is not None:
+            raise ValueError(
+                "user_features tells of users whose labels are foretold: it needs "
+                "task='classification' or task='regression', got task='ranking'."
+            )
+        for name, usual in (("loss", "auto"), ("index", None)):
+            if self.attention == "cross" and getattr(self, name) != usual:
+                raise ValueError(
+                    f"{name} must be {usual!r} with attention='cross', where each item reads the "
+                    f"history and there is no other score of it; got {getattr(self, name)!r}."
+                )
+        if self.index is not None:
+            import_faiss()  # its absence is told before the training
+
+    def _session_column(self, columns: Sequence[Column]) -> Column | None:
+        position = self._roles.session
+        if self.attention != "hierarchical" or position is None:
+            return None
+        return columns[position]
+
+    def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
+        given = gap_seconds(self.session_gap)
+        if self.attention != "hierarchical" or self._roles.session is not None:
+            return None
+        return parting_gap(gaps) if given is None else given
+
+    def _build(self) -> None:
+        generator = torch.Generator().manual_seed(self._seed)
+        if self.task == "ranking":
+            self._build_ranking(generator)
+        else:
+            network = self._outcome_network(generator)
+            self._build_net(network, self._outcome_loss(), network.tables)
+
+    def _build_ranking(self, generator: torch.Generator) -> None:
+        described = self._described(generator)
+        popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
+        network = HistoryNetwork(
+            self.attention,
+            popularity,
+            self.embedding_dim,
+            self.n_heads,
+            self.n_layers,
+            self.dropout,
+            self.max_history,
+            self._usual_gap if self._has_times else None,
+            generator,
+            described,
+        )
+        loss = resolve_loss(self.loss, len(self.items_))
+        network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
+        first = training_loss(loss, popularity, self.n_negatives)
+        # what is said of items is worked out for all of them at once
+        looks_at_all = loss == "cross_entropy" and self.attention != "cross"
+        self._build_net(
+            network,
+            RankingLoss(first) if network.reader is None else RerankingLoss(first),
+            tables=() if looks_at_all or described is not None else network.tables,
+        )
+
+    def _build_net(self, network: nn.Module, loss: nn.Module, tables: tuple[str, ...] = ()) -> None:
+        device = resolve_device(self.device)
+        precision = resolve_precision(self.precision, device, tiny=False)
+        patience = None if self.early_stopping is False else self.n_iter_no_change
+        self.net_ = AttentionNet(
+            network.to(device, precision.dtype),
+            loss,
+            tables=tables,
+            train_bf16=precision.train_bf16,
+            predict_bf16=precision.predict_bf16,
+            device=str(device),
+            optimizer=resolve_optimizer(self.optimizer),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            max_grad_norm=self.max_grad_norm,
+            callbacks=training_callbacks(self.callbacks, patience),
+            verbose=self.verbose,
+            iterator_train=WindowBatches,
+            iterator_valid=WindowBatches,
+        ).initialize()
+
+    def _train(self) -> KeyboardInterrupt | None:
+        """Train; the user's interrupt is returned, so that what was learned until then stays."""
+        held_out = self._held_out()
+        again = None
+        if held_out.any() and (self.refit is True or (self.refit == "auto" and not self.callbacks)):
+            again = partial(self._windows, np.zeros(len(held_out), dtype=bool))
+        windows = self._windows(held_out)
+        scored = self._scored(np.flatnonzero(held_out)) if held_out.any() else None
+        return self._walk([(windows, scored)], self.max_epochs, again)
+
+    def _walk(
+        self, splits: list[Any], n_passes: int, again: Callable[[], Windows] | None = None
+    ) -> KeyboardInterrupt | None:
+        size = self.batch_size
+        if size == "auto":
+            size = int(min(max(2 ** round(log2(splits[0][0].n_windows / 32)), 16), 128))
+        seed = (self._seed + len(self.net_.history)) % 2**31
+        try:
+            train(self.net_, splits, Plan(int(size), n_passes), seed, again)
+        except KeyboardInterrupt as interrupt:
+            return interrupt
+        return None
+
+    def _held_out(self) -> NDArray[np.bool_]:
+        """Choose the events to hold out: the last ones of some users with three or more."""
+        histories = self._histories
+        held_out = np.zeros(len(histories), dtype=bool)
+        users = np.flatnonzero(np.diff(histories.starts) >= 3)
+        few = len(users) < MIN_USERS_TO_HOLD_OUT
+        if self.early_stopping is False or (self.early_stopping == "auto" and few):
+            return held_out
+        if not len(users):
+            raise ValueError(
+                "early_stopping=True holds out the last interaction of users with at least three, "
+                "and there is none. Pass early_stopping=False."
+            )
+        rng = np.random.default_rng(self._seed)
+        chosen = rng.permutation(users)[: users_to_hold_out(len(self.items_))]
+        held_out[histories.starts[chosen + 1] - 1] = True
+        return held_out
+
+    def _windows(self, held_out: NDArray[np.bool_]) -> Windows:
+        """Return all events but those held out, to train on."""
+        starts = self._histories.starts
+        stops = starts[1:].copy()
+        some = np.diff(starts) > 0
+        stops[some] -= held_out[stops[some] - 1]
+        first, last = training_windows(starts[:-1], stops, self.max_history)
+        return self._make_windows(first, last, np.ones(len(held_out), dtype=bool))
+
+    def _scored(self, events: NDArray[np.int64]) -> Windows:
+        """Return the events to score, each behind its user's history."""
+        users = self._histories.users[events]
+        first = np.maximum(events + 1 - self.max_history, self._histories.starts[users])
+        scored = np.zeros(len(self._histories), dtype=bool)
+        scored[events] = True
+        return self._make_windows(first, events + 1, scored)
+
+    def _make_windows(
+        self, first: NDArray[np.int64], last: NDArray[np.int64], scored: NDArray[np.bool_]
+    ) -> Windows:
+        start = len(self.items_) + 1
+        windows = Windows if self.task == "ranking" else OutcomeWindows
+        return windows(self._histories, first, last, scored, start, self.net_.device)
+
+    def _take_up(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Add rows to the histories, items to the network; return new events and new items."""
+        columns, weight = self._rows_that_count(columns, y, sample_weight)
+        item = columns[self._roles.who_and_what[1]]
+        codes = self._learn_items(item)
+        new = self._add(columns, weight, self._item_ids.codes(item), {})
+        old = self.net_
+        self._build()
+        own = torch.as_tensor(codes[1:], device=self.net_.device)
+        self.net_.module_.take_over(old.module_, own)
+        self.net_.history = copy.deepcopy(old.history)
+        return new, np.setdiff1d(np.arange(1, len(self.items_) + 1), codes)
+
+    def _pass_over(
+        self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
+    ) -> KeyboardInterrupt | None:
+        """Train once on the events that are new; items that are begin where they are expected."""
+        starts = self._histories.starts
+        windows = training_windows(starts[:-1], starts[1:], self.max_history)
+        rows = self._make_windows(*windows_with(*windows, new), new)
+        if fresh is not None and len(fresh):
+            place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
+        interrupt = self._walk([(rows, None)], 1)
+        self._look_back()
+        return interrupt
+
+    def _look_back(self) -> None:
+        """Set what users look at after a fit."""
+        self.n_iter_ = len(self.net_.history)
+        self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
+        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0].clip(0.0, 1.0)  # rounding
+        self.validation_scores_ = scores if len(scores) else None
+        self._take_vectors()
+        self.attention_weights_ = self._mean_attention()
+
+    def _mean_attention(self) -> NDArray[np.float64]:
+        """Return where users look (1, max_history): now, or for the last event of each."""
+        if self.task == "ranking":
+            users = np.arange(len(self.users_))
+            asked = Asked(users, None, np.full(len(users), self._now))
+        else:
+            asked = self._last_rows()
+        total, n_looked = np.zeros(self.max_history), 0
+        for weights in self._attention(asked):
+            total += weights.sum(axis=0, dtype=np.float64)
+            n_looked += int((weights.sum(axis=1) > 0).sum())
+        return (total / max(n_looked, 1))[None]
+
+    def _take_vectors(self) -> None:
+        """Keep the items' vectors, and what is popular lately for users without a history."""
+        module = self.net_.module_.eval()
+        with torch.no_grad():
+            items = module.items.all().float().cpu().numpy().copy()
+        if self.task != "ranking":
+            self._catalogue = Catalogue(items, np.zeros(len(items), dtype=np.float32))
+            return
+        bias = module.item_bias.detach().float().cpu().numpy().copy()
+        lately = item_weights(self._histories, len(bias), HALF_LIFE)
+        lately += lately[lately > 0].min() / 2  # nobody met what is only described
+        popular = np.log(lately / lately.sum()).astype(np.float32)
+        vectors = np.column_stack([items, popular - bias])
+        index = None if self.index is None else CellIndex(vectors, bias)
+        self._catalogue = Catalogue(vectors, bias, index)

@@ -1,0 +1,112 @@
+"""The vectors of items: one of its own for each, and what is said of it elsewhere.
+
+Shapes: I items, F fields, D embedding_dim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .features import FeatureVectors
+from .layers import CodeDropout
+from .rows import inner_rows, take_rows
+
+# Share of the items whose own vector is hidden in a step, to learn what their features say.
+HIDDEN_SHARE = 0.1
+
+
+class Described(nn.Module):
+    """What is said of items elsewhere, and of which of them there is nothing else.
+
+    Parameters
+    ----------
+    features : FeatureVectors
+        Makes a vector of the codes.
+    codes : mapping of str to Tensor of shape (I, F)
+        What is said of each item.
+    met : Tensor of shape (I,), dtype bool
+        Which items somebody met: the others have no vector of their own.
+    """
+
+    own: Tensor
+
+    def __init__(self, features: FeatureVectors, codes: Mapping[str, Tensor], met: Tensor) -> None:
+        super().__init__()
+        self.features = features
+        self.names = list(codes)
+        for number, values in enumerate(codes.values()):
+            self.register_buffer(f"codes{number}", values)  # a dot is no part of such a name
+        code = torch.arange(len(met) + 2)
+        code[1:-1] *= met
+        self.register_buffer("own", code)
+        self.hide = CodeDropout(HIDDEN_SHARE)
+
+    def own_code(self, code: Tensor) -> Tensor:
+        """Return the code of the own vector of items, 0 where there is none or it is hidden."""
+        own: Tensor = self.hide(self.own[code])
+        return own
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Return what is said of the items ``code`` (..., D); 0 for what is none."""
+        item = (code - 1).clamp(min=0, max=len(self.own) - 3)
+        codes = {name: getattr(self, f"codes{n}")[item] for n, name in enumerate(self.names)}
+        said: Tensor = self.features(codes)
+        return said * ((code > 0) & (code < len(self.own) - 1)).unsqueeze(-1)
+
+
+class ItemVectors(nn.Module):
+    r"""The vector of each item: its own, and what its features say.
+
+    .. math:: e_i = u_i + \sum_j t_j(x_{ij})
+
+    Where features are known, an item that nobody met in training has the vector of an unknown item
+    for its own. In each step some items are taken for unknown, so that their features learn to
+    speak for themselves.
+
+    Parameters
+    ----------
+    n_items : int
+        I; codes are 1 to I, 0 is an unknown item and I + 1 the start of a history.
+    embedding_dim : int
+        D.
+    described : Described or None
+        What the features say.
+    generator : torch.Generator
+        Source of the initial vectors, normal with variance 1 / D.
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        embedding_dim: int,
+        described: Described | None,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(n_items + 2, embedding_dim))
+        nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
+        self.described = described
+
+    def __len__(self) -> int:
+        return len(self.embedding) - 2
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Return the vectors (..., D) of the items ``code``; gradients hold these rows alone."""
+        if self.described is None:
+            return take_rows(self.embedding, code)
+        own = take_rows(self.embedding, self.described.own_code(code))
+        vectors: Tensor = own + self.described(code)
+        return vectors
+
+    def all(self) -> Tensor:
+        """Return the vectors of all items (I, D)."""
+        if self.described is None:
+            return inner_rows(self.embedding)
+        code = torch.arange(1, len(self) + 1, device=self.embedding.device)
+        own = F.embedding(self.described.own_code(code), self.embedding)
+        vectors: Tensor = own + self.described(code)
+        return vectors

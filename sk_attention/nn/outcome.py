@@ -1,0 +1,186 @@
+"""The network that foretells what an interaction will be like: a class or a number.
+
+Shapes: B histories, L tokens, N interactions asked for, D embedding_dim, H heads, M members, C
+outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .features import FeatureVectors
+from .history.asked_reading import AskedReading
+from .history.events import EventTokens
+from .history.recency import Moments, Recency
+from .history.self_reading import SelfReading
+from .history.session_reading import SessionReading
+from .items import ItemVectors
+from .layers import CodeDropout, Dropout
+from .towers.pooled import PooledTowers
+
+# Share of the users that are hidden in a step, to learn what an unknown one means.
+UNKNOWN_SHARE = 0.1
+
+
+class Asked(NamedTuple):
+    """What is known of the interactions asked for, before their users' histories are read."""
+
+    user: Tensor  # N D
+    item: Tensor  # N D
+    context: Tensor | None  # N D
+
+
+class OutcomeNetwork(nn.Module):
+    r"""User, item, context and history of an interaction -> its label.
+
+    The events that came before are read as a whole, by causal self attention ("self") or session by
+    session ("hierarchical"); or by attention from what is asked to the single events ("cross");
+    "double" does the first and the last. An event's token says what became of it, too. What was
+    read, beside the user, the item and the context, goes through a parameter-efficient ensemble of
+    MLPs.
+
+    Parameters
+    ----------
+    attention : {"self", "cross", "double", "hierarchical"}
+        How histories are read.
+    items : ItemVectors
+        The items.
+    n_users : int
+        Codes are 1 to n_users, 0 is an unknown user.
+    past, context, user_features : FeatureVectors or None
+        What else is known of events, of the interaction asked about, and of its user.
+    n_heads : int
+        H.
+    n_layers : int
+        Blocks of self attention.
+    n_members : int
+        M.
+    n_outputs : int
+        C.
+    hidden_layer_sizes : sequence of int
+        Hidden units of the MLPs.
+    dropout : float
+        Of tokens, blocks and MLPs.
+    max_history : int
+        L at the most.
+    usual_gap : float or None
+        Unit of time; None where times are not known.
+    generator : torch.Generator
+        Source of the initial weights.
+    """
+
+    # What grows with the catalogue, of which a step takes a few rows.
+    tables = ("items.embedding",)
+
+    def __init__(
+        self,
+        attention: str,
+        items: ItemVectors,
+        n_users: int,
+        past: FeatureVectors | None,
+        context: FeatureVectors | None,
+        user_features: FeatureVectors | None,
+        n_heads: int,
+        n_layers: int,
+        n_members: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        max_history: int,
+        usual_gap: float | None,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        dim = items.embedding.shape[1]
+        self.items = items
+        self.events = EventTokens(dim, past, dropout, usual_gap)
+        self.user = nn.Parameter(torch.empty(n_users + 1, dim))
+        nn.init.normal_(self.user, std=dim**-0.5, generator=generator)
+        self.hide = CodeDropout(UNKNOWN_SHARE)
+        self.context, self.user_features = context, user_features
+        timed = usual_gap is not None
+        self.encoder: SelfReading | None = None
+        if attention != "cross":
+            kind = SessionReading if attention == "hierarchical" else SelfReading
+            recency = Recency(max_history, n_heads, timed)
+            self.encoder = kind(dim, n_heads, n_layers, dropout, recency, generator)
+        self.reading: AskedReading | None = None
+        if attention in ("cross", "double"):
+            self.recency = Recency(max_history, n_heads, timed)
+            self.reading = AskedReading(dim, n_heads, generator)
+        n_read = (self.encoder is not None) + (self.reading is not None)
+        self.hidden_dim = n_read * dim
+        n_inputs = (2 + (context is not None) + 2 * n_read) * dim
+        self.dropout = Dropout(dropout)
+        self.towers = PooledTowers(
+            n_inputs, n_members, [n_outputs], hidden_layer_sizes, dropout, generator
+        )
+        self.user_bias = nn.Parameter(torch.zeros(n_users + 1, n_outputs))
+        self.item_bias = nn.Parameter(torch.zeros(len(items) + 2, n_outputs))
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return outputs (N, 1, M, C) of the interactions at ``position``, float32 at least."""
+        asked = self._asked(inputs)
+        parts = [part for part in asked if part is not None]
+        for read in self._read(asked, inputs):
+            parts += [read, read * asked.item]
+        x = self.dropout(torch.cat(parts, dim=-1))
+        outputs: Tensor = self.towers(x.unsqueeze(1))
+        base = F.embedding(inputs["user"], self.user_bias)
+        base = base + F.embedding(inputs["asked_item"], self.item_bias)
+        return outputs + base[:, None, None]
+
+    def hidden(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what each interaction reads of the history (N, n_readings x D)."""
+        return torch.cat(self._read(self._asked(inputs), inputs), dim=-1)
+
+    def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return where each interaction asked about looks (N, L), the mean over heads."""
+        tokens, moments = self.events(inputs, self.items)
+        position = inputs["position"]
+        if self.reading is None:
+            assert self.encoder is not None
+            return self.encoder.weights(tokens, moments, position)
+        weights = self.reading.weights(
+            *self._question(self._asked(inputs), tokens, moments, position)
+        )
+        return weights.mean(dim=1).flatten(0, 1)[position]
+
+    def _asked(self, inputs: Mapping[str, Tensor]) -> Asked:
+        scale = self.user.shape[1] ** 0.5
+        user = F.embedding(self.hide(inputs["user"]), self.user) * scale
+        if self.user_features is not None:
+            user = user + self.user_features(inputs)
+        item = self.items(inputs["asked_item"]) * scale
+        return Asked(user, item, None if self.context is None else self.context(inputs))
+
+    def _read(self, asked: Asked, inputs: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return what is read of the histories, each (N, D)."""
+        tokens, moments = self.events(inputs, self.items)
+        position, read = inputs["position"], []
+        if self.encoder is not None:
+            read.append(self.encoder(tokens, moments, position))
+        if self.reading is not None:
+            found = self.reading(*self._question(asked, tokens, moments, position))
+            read.append(found.flatten(0, 1)[position])
+        return read
+
+    def _question(
+        self, asked: Asked, tokens: Tensor, moments: Moments, position: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what is asked, in the places of the tokens (B, L, D); these; and their biases."""
+        known = asked.user + asked.item
+        if asked.context is not None:
+            known = known + asked.context
+        place = known.new_zeros(tokens.shape[0] * tokens.shape[1], tokens.shape[2])
+        known = place.index_copy(0, position, known).view(tokens.shape)
+        return known, tokens, self.recency(moments.everywhere())
+
+    def rows_at_a_time(self) -> int:
+        """Return how many histories to score at once."""
+        return 256
