@@ -113,7 +113,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         return np.array([f"history{j}" for j in range(n_dims)], dtype=object)
 
     def attend(self, X: Any) -> NDArray[np.float32]:
-        """Return where each row's score comes from, by lag.
+        """Return where each row looks, by lag.
 
         With ``attention`` "cross" or "double" it is where the row's item looks, else where the last
         block does.
