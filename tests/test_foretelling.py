@@ -114,8 +114,9 @@ def test_classes_have_probabilities_in_their_order(liking):
     assert liking.score(X, LIKED) == accuracy_score(LIKED, liking.predict(X))
 
 
-def test_three_classes_have_three_columns():
-    model = recommender(task="classification").fit(X, X["item_id"] % 3)
+@pytest.mark.parametrize("attention", ["self", "cross", "double", "hierarchical"])
+def test_three_classes_have_three_columns(attention):
+    model = recommender(task="classification", attention=attention).fit(X, X["item_id"] % 3)
     assert model.predict_proba(X[:4]).shape == model.decision_function(X[:4]).shape == (4, 3)
     assert set(model.predict(X)) <= {0, 1, 2}
 
@@ -211,8 +212,10 @@ def test_attention_goes_to_events_before_the_row(rating):
 
 
 def test_representations_and_similar_items_are_there(rating):
-    assert rating.transform(X[:5]).shape == (5, 16)
-    assert len(rating.get_feature_names_out()) == 16
+    assert rating.transform(X[:5]).shape == (5, 8)
+    assert len(rating.get_feature_names_out()) == 8
+    both = recommender(task="regression", attention="double", max_epochs=1).fit(X, RATING)
+    assert both.transform(X[:5]).shape == (5, 16)
     assert rating.similar_items([3], k=2)[0].shape == (1, 2)
 
 
@@ -262,6 +265,36 @@ def test_items_may_come_with_vectors():
 def test_a_table_that_cannot_be_read_is_an_error(table, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         recommender(task="regression", item_features=table).fit(X, RATING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", ["self", "double"])
+def test_items_that_nobody_met_are_ranked_by_what_is_said_of_them(attention):
+    """Each user meets items of one kind alone; new items are of one kind, too."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(60) % 3
+    items = pd.DataFrame({"item": np.arange(60), "kind": np.array(["a", "b", "c"])[kind]})
+    users = np.repeat(np.arange(90), 8)
+    met = np.array([rng.choice(np.flatnonzero(kind[:48] == user % 3)) for user in users])
+    table = pd.DataFrame({"user": users, "item": met, "timestamp": np.arange(len(users))})
+    model = AttentionRecommender(
+        attention=attention, item_features=items, embedding_dim=16, max_epochs=30, random_state=0
+    ).fit(table)
+    assert len(model.items_) == 60
+    new, _ = model.recommend(np.arange(90), k=4, candidates=np.arange(48, 60))
+    assert (kind[new.astype(int)] == (np.arange(90) % 3)[:, None]).mean() > 0.8
+
+
+def test_features_of_users_play_no_part_in_rankings_and_are_refused():
+    users = pd.DataFrame({"user_id": [0, 1], "age": [20, 30]})
+    with pytest.raises(ValueError, match="user_features tells of users whose labels are foretold"):
+        recommender(user_features=users).fit(X)
+
+
+@pytest.mark.parametrize("parameters", [{"task": "regression"}, {"item_features": ITEMS}])
+def test_only_plain_rankings_are_learned_further(parameters):
+    with pytest.raises(ValueError, match="partial_fit of AttentionRecommender needs"):
+        recommender(**parameters).partial_fit(X, RATING)
 
 
 # ---- errors ------------------------------------------------------------------------------------

@@ -112,11 +112,11 @@ def test_what_became_of_an_event_matters():
 def test_gradients_are_those_of_finite_differences():
     net, inputs = network(n_outputs=1), histories()
 
-    def outputs(embedding):
-        return torch.func.functional_call(net, {"items.embedding": embedding}, (inputs,))
+    def outputs(vectors):
+        return torch.func.functional_call(net, {"user": vectors}, (inputs,))
 
-    embedding = net.items.embedding.detach().clone().requires_grad_()
-    assert torch.autograd.gradcheck(outputs, embedding, eps=1e-7, atol=1e-4)
+    vectors = net.user.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(outputs, vectors, eps=1e-7, atol=1e-4)
 
 
 def test_an_item_that_nobody_met_has_the_vector_of_an_unknown_one_and_its_features():
