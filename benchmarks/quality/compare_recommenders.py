@@ -58,6 +58,7 @@ def records(table, part, folder, reference):
                 "seeds": len(rows),
                 "NDCG@10 [95 %]": f"{rows['ndcg'].mean():.4f} "
                 f"[{rows['low'].mean():.4f}, {rows['high'].mean():.4f}]",
+                "of known users": f"{rows['ndcg_known_users'].mean():.4f}",
                 "hit rate@10": f"{rows['hit_rate'].mean():.4f}",
                 "fit, CPU s": f"{rows['fit_cpu_s'].mean():.1f}",
                 "score, CPU s": f"{rows['score_cpu_s'].mean():.1f}",

@@ -30,7 +30,7 @@ print(
 )
 
 # %%
-# The network is smaller than by default, and trained more briefly, so that this takes half a minute.
+# The network is smaller than by default, and trained more briefly: this takes half a minute.
 # People buy the same again, so nothing is left out of the ranking: `filter_seen=False`.
 start = time.perf_counter()
 model = AttentionRecommender(
