@@ -32,6 +32,7 @@ oldest: $(OLD)/.ready  # the tests with the oldest versions that are supported
 
 demo: $(READY)  # the main job on real data
 	$(BIN)/python docs/examples/plot_flights.py
+	$(BIN)/python docs/examples/plot_retail.py
 
 clean:  # leaves nothing but the sources
 	rm -rf $(VENV) $(OLD) build dist *.egg-info .coverage* .hypothesis

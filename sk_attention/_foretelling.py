@@ -114,7 +114,7 @@ class ForetellingMixin(HistoryReadingMixin):
         estimator: Any = self
         dim = estimator.embedding_dim
         return OutcomeNetwork(
-            estimator.attention,
+            estimator._kind,
             ItemVectors(len(self.items_), dim, self._described(generator), generator),
             len(self.users_),
             build_features(self._event_group, dim, generator),

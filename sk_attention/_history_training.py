@@ -80,6 +80,13 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     _seed: int
 
+    @property
+    def _kind(self) -> str:
+        """How histories are read, "auto" resolved."""
+        if self.attention != "auto":
+            return self.attention
+        return "self" if self.task == "ranking" else "double"
+
     def _begin(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Record the interactions, and build a network for them."""
         check_heads(self.embedding_dim, self.n_heads)
@@ -95,7 +102,7 @@ class HistoryTrainingMixin(ForetellingMixin):
     def _check_sessions(self, columns: Sequence[Column]) -> None:
         gap_seconds(self.session_gap)
         roles = self._roles
-        if self.attention == "hierarchical" and roles.session is None and roles.timestamp is None:
+        if self._kind == "hierarchical" and roles.session is None and roles.timestamp is None:
             raise ValueError(
                 'attention="hierarchical" reads a history session by session, but there is neither '
                 "a column of sessions nor one of times among "
@@ -111,7 +118,7 @@ class HistoryTrainingMixin(ForetellingMixin):
                 "task='classification' or task='regression', got task='ranking'."
             )
         for name, usual in (("loss", "auto"), ("index", None)):
-            if self.attention == "cross" and getattr(self, name) != usual:
+            if self._kind == "cross" and getattr(self, name) != usual:
                 raise ValueError(
                     f"{name} must be {usual!r} with attention='cross', where each item reads the "
                     f"history and there is no other score of it; got {getattr(self, name)!r}."
@@ -121,13 +128,13 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _session_column(self, columns: Sequence[Column]) -> Column | None:
         position = self._roles.session
-        if self.attention != "hierarchical" or position is None:
+        if self._kind != "hierarchical" or position is None:
             return None
         return columns[position]
 
     def _gap_between_sessions(self, gaps: NDArray[np.float64]) -> float | None:
         given = gap_seconds(self.session_gap)
-        if self.attention != "hierarchical" or self._roles.session is not None:
+        if self._kind != "hierarchical" or self._roles.session is not None:
             return None
         return parting_gap(gaps) if given is None else given
 
@@ -143,7 +150,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         described = self._described(generator)
         popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
         network = HistoryNetwork(
-            self.attention,
+            self._kind,
             popularity,
             self.embedding_dim,
             self.n_heads,
@@ -158,7 +165,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         first = training_loss(loss, popularity, self.n_negatives)
         # what is said of items is worked out for all of them at once
-        looks_at_all = loss == "cross_entropy" and self.attention != "cross"
+        looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         self._build_net(
             network,
             RankingLoss(first) if network.reader is None else RerankingLoss(first),

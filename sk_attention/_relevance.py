@@ -20,7 +20,13 @@ FIELD_PARAMETERS = (
 )
 
 # Fields have no sessions, so there is one level less to read.
-FIELD_ATTENTION = {"self": "self", "cross": "cross", "double": "double", "hierarchical": "self"}
+FIELD_ATTENTION = {
+    "auto": "self",
+    "self": "self",
+    "cross": "cross",
+    "double": "double",
+    "hierarchical": "self",
+}
 
 
 def learn_relevance(

@@ -70,7 +70,7 @@ RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
     **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
     "session": "no_validation",  # as the other columns
     "session_gap": "no_validation",  # data.sessions knows what it may be
-    "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
+    "attention": [StrOptions({"auto", "cross", "self", "double", "hierarchical"})],
     "embedding_dim": [Interval(Integral, 1, None, closed="left")],
     "max_history": [Interval(Integral, 1, None, closed="left")],
     "loss": [StrOptions({"auto", "cross_entropy", "sampled_softmax", "gbce"})],

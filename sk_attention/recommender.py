@@ -18,7 +18,7 @@ from .data.columns import Column
 
 # What a network is built with, and partial fits cannot change.
 BUILDING_PARAMETERS = (
-    *("user", "item", "timestamp", "session", "session_gap", "attention"),
+    *("task", "user", "item", "timestamp", "session", "session_gap", "attention"),
     *("embedding_dim", "n_heads", "n_layers", "max_history"),
 )
 
@@ -72,9 +72,10 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         Without a column of sessions, a longer time between two events ends a session: seconds, the
         unit of a column of numbers, a timedelta, or a string such as "30min" (s, min, h, d, w).
         "auto" takes the gap that parts short gaps from long ones best on a logarithmic scale.
-    attention : {"self", "cross", "double", "hierarchical"}, default="self"
-        How the history is read. Without users and items the same kind is used between fields,
-        "self" for "hierarchical".
+    attention : {"auto", "self", "cross", "double", "hierarchical"}, default="auto"
+        How the history is read. "auto" is "self" where items are ranked, and "double" where labels
+        are foretold. Without users and items the same kind is used between fields, "self" for
+        "auto" and "hierarchical".
     item_features : DataFrame, default=None
         What is known of the items: a column of ids, called as in ``X`` or "item" or "item_id", and
         others with numbers, categories, datetimes or vectors, such as those of a text encoder; one
@@ -210,7 +211,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         timestamp: Any = "auto",
         session: Any = "auto",
         session_gap: Any = "auto",
-        attention: str = "self",
+        attention: str = "auto",
         item_features: Any = None,
         user_features: Any = None,
         embedding_dim: int = 64,
@@ -366,12 +367,12 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         return self
 
     def _check_goes_on(self) -> None:
-        for name, usual in (("task", "ranking"), ("item_features", None)):
-            if (own := getattr(self, name)) is not usual and own != usual:
-                raise ValueError(
-                    f"partial_fit of AttentionRecommender needs {name}={usual!r}: only rankings of "
-                    f"items of which nothing is said elsewhere are learned further. Use fit."
-                )
+        """Refuse partial fits of what cannot be learned further."""
+        if self.task != "ranking" or self.item_features is not None:
+            raise ValueError(
+                "partial_fit of AttentionRecommender needs task='ranking' and item_features=None: "
+                "other models are learned as a whole. Use fit."
+            )
 
     def _remember_parameters(self) -> None:
         self._built_with = {name: getattr(self, name) for name in BUILDING_PARAMETERS}

@@ -212,10 +212,10 @@ def test_attention_goes_to_events_before_the_row(rating):
 
 
 def test_representations_and_similar_items_are_there(rating):
-    assert rating.transform(X[:5]).shape == (5, 8)
-    assert len(rating.get_feature_names_out()) == 8
-    both = recommender(task="regression", attention="double", max_epochs=1).fit(X, RATING)
-    assert both.transform(X[:5]).shape == (5, 16)
+    assert rating.transform(X[:5]).shape == (5, 16)
+    assert len(rating.get_feature_names_out()) == 16
+    one = recommender(task="regression", attention="self", max_epochs=1).fit(X, RATING)
+    assert one.transform(X[:5]).shape == (5, 8)
     assert rating.similar_items([3], k=2)[0].shape == (1, 2)
 
 

@@ -38,13 +38,17 @@ def options(doc, models):
         help="ours with these parameters, recorded under NAME; repeatable",
     )
     parser.add_argument("--part", choices=["validation", "test"], default="test")
-    parser.add_argument(
-        "--max-rows", type=int, default=10_000, help="most rows to train on (default: 10000)"
-    )
     parser.add_argument("--threads", type=int, default=2, help="of each process (default: 2)")
     parser.add_argument("--processes", type=int, default=1, help="fits at once (default: 1)")
     parser.add_argument("--out", type=Path, help="CSV file; fits that stand in it are skipped")
     return parser
+
+
+def add_max_rows(parser):
+    """Add the option of benchmarks of tables that can be cut short."""
+    parser.add_argument(
+        "--max-rows", type=int, default=10_000, help="most rows to train on (default: 10000)"
+    )
 
 
 def variant(text):

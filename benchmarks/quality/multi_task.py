@@ -187,6 +187,7 @@ def line(number, n_jobs, records):
 
 def main():
     parser = _runs.options(__doc__, list(_multi_task_models.BASES))
+    _runs.add_max_rows(parser)
     parser.add_argument(
         "--missing", type=float, nargs="+", default=[0.0], help="shares to hide (default: 0)"
     )

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._common import Record, parser, report, set_threads
-from benchmarks.quality.recommender import REPEATS, interactions
+from benchmarks.quality._recommender_data import TIMED, interactions
 from sk_attention import AttentionRecommender
 from sk_attention.data.queries import build_queries
 from sk_attention.metrics import bootstrap_interval, ndcg_at_k, target_ranks
@@ -42,9 +42,7 @@ def start_scores(model: AttentionRecommender) -> np.ndarray:
         model.max_history,
         len(model.items_) + 1,
     )
-    hidden = model.net_.forward_batches(
-        lambda inputs: module(inputs).hidden, queries.batches(1, model.net_.device)
-    )
+    hidden = model.net_.forward_batches(module.hidden, queries.batches(1, model.net_.device))
     vectors = module.embedding[1 : module.n_items + 1].detach().cpu().numpy()
     scores: np.ndarray = hidden[0] @ vectors.T + module.item_bias.detach().cpu().numpy()
     return scores
@@ -90,9 +88,7 @@ def gains(scores: np.ndarray, items: np.ndarray, asked: pd.DataFrame) -> pd.Data
 
 def main() -> None:
     options = parser(__doc__, repeats=None)
-    options.add_argument(
-        "--sets", nargs="+", default=["retail", "movielens"], choices=list(REPEATS)
-    )
+    options.add_argument("--sets", nargs="+", default=["retail", "movielens"], choices=list(TIMED))
     options.add_argument("--protocols", nargs="+", default=["temporal", "user folds"])
     options.add_argument("--passes", type=int, default=30, help="at the most (default: 30)")
     chosen = options.parse_args()

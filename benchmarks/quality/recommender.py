@@ -1,127 +1,138 @@
-"""How good are recommendations beside what is popular, on real and on planted interactions?
+"""How good are recommendations beside what is popular, and beside other recommenders?
 
-- retail: purchases of 800 customers that come with the package; people buy the same again.
-- movielens: ml-latest-small; a rating of any height is an interaction.
-- planted: `make_interactions`, 500 users, each one's last; beside it the true probabilities.
-- video, wikipedia: the files of SASRec, without times; the rows are in order.
+Sets and what is asked of them: `_recommender_data`. "temporal" asks for each user's first
+interaction after a cut in time, and is the honest one; "leave_one_out" asks for each user's last,
+as most papers do, and knows the future of the others. All items are ranked, ties share their
+places, unknown items are misses. Intervals are bootstraps over users.
 
-`--protocol temporal` trains on the first 90 % by time and asks for each user's first interaction
-after that; `leave_one_out` asks for each user's last, and knows the future of the others. All items
-are ranked, ties share their places, unknown items are misses. Intervals are bootstraps over users.
-`--validation` splits the rows to train on once more in the same way, to choose by.
+`--part validation` asks within what "test" trains on: whoever changes a default looks at this.
 
-    SK_ATTENTION_DATA=../shared/data python -m benchmarks.quality.recommender --sets retail
+Every model has its own defaults; those of other packages are imported when they are named. One that
+needs an environment of its own is run by the Python of that one, into the same file:
+
+    python -m benchmarks.quality.recommender --models sk_attention popular --out results.csv
+    ../rectools-venv/bin/python -m benchmarks.quality.recommender --models rectools_sasrec \\
+        --out results.csv
+
+`--out` is appended after every fit, and a fit that stands in it is skipped. `--values` keeps NDCG
+user by user, so that `benchmarks.quality.compare_recommenders` can tell differences.
 """
 
-from __future__ import annotations
-
-import os
+import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from benchmarks._common import Record, parser, report, set_threads
-from sk_attention import AttentionRecommender, PopularRecommender
-from sk_attention.datasets import fetch_movielens, load_online_retail, make_interactions
-from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k, target_ranks
-from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
+from benchmarks.quality import _recommender_data, _recommender_models, _runs
+from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k
 
-ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")) / "recsys"
-REPEATS = {"retail": True, "planted": False, "movielens": False, "video": False, "wikipedia": True}
-KINDS = ["self", "cross", "double", "hierarchical"]
-FILES = {"video": "sasrec_amazon_video/Video.txt", "wikipedia": "sasrec_wikipedia/wikipedia.txt"}
+KEY = ("part", "set", "protocol", "seed", "model")
+NOT_MEASURED = (
+    *("ndcg", "low", "high", "ndcg_known_users", "hit_rate"),
+    *("fit_s", "fit_cpu_s", "score_cpu_s", "passes"),
+)
 
 
-def interactions(name: str) -> pd.DataFrame:
-    """Return user_id, item_id and, where it is known, timestamp."""
-    if name == "retail":
-        return load_online_retail().data[["user_id", "item_id", "timestamp"]]
-    if name == "planted":
-        return make_interactions(random_state=0).data[["user_id", "item_id", "timestamp"]]
-    if name == "movielens":
-        data = fetch_movielens(ROOT / "ml-latest-small").data
-        return data[["user_id", "item_id", "timestamp"]]
-    return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=["user_id", "item_id"], header=None)
+def one_fit(job):
+    """Return one record: a model fitted and asked, or why it could not be."""
+    asked_of = _recommender_data.question(job["set"], job["protocol"], job["part"])
+    record = {name: job[name] for name in KEY}
+    train, asked = asked_of
+    record |= {"n_train": len(train), "n_asked": len(asked)}
+    record |= {"n_new_users": int((~asked["user_id"].isin(train["user_id"])).sum())}
+    record |= {"n_unknown_items": int((~asked["item_id"].isin(train["item_id"])).sum())}
+    record |= {**dict.fromkeys(NOT_MEASURED, ""), "error": ""}
+    peer = ""
+    try:
+        peer = "" if job["parameters"] else _recommender_models.package_version(job["model"])
+        with _runs.quietly():
+            model, seconds, ranks = fitted_ranks(job, asked_of)
+        ndcg = ndcg_at_k(*ranks, average=None)
+        record |= means(asked_of, ndcg) | {"hit_rate": hit_rate_at_k(*ranks)}
+        record |= seconds | {"passes": getattr(model, "n_iter_", "")}
+        if job["values"]:
+            np.save(value_file(job["values"], job), ndcg)
+    except Exception as error:  # one peer that fails must not end the others
+        record["error"] = _runs.failure(error)
+    return [record | _runs.where(job, job["threads"], peer)]
 
 
-def models(name: str, seed: int, attention: list[str], refit: bool | str) -> dict[str, Any]:
-    """Return the models to compare, else at their defaults."""
-    chosen: dict[str, Any] = {
-        f"sk_attention, {kind}": AttentionRecommender(
-            attention=kind, refit=refit, random_state=seed
-        )
-        for kind in attention
-    }
-    chosen["popular"] = PopularRecommender()
-    if name == "planted":
-        chosen["true probabilities"] = TruePlanted()
-    elif name not in FILES:
-        chosen["popular lately"] = PopularRecommender(half_life=0.1)
-    return chosen
-
-
-class TruePlanted:
-    """Ranks by the probabilities that `make_interactions` drew from."""
-
-    def fit(self, X: pd.DataFrame) -> None:
-        self.planted = make_interactions(random_state=0)
-
-    def target_ranks(self, X: pd.DataFrame, *, filter_seen: bool) -> Any:
-        """Rank without more ado: what a user has had has probability 0."""
-        return target_ranks(self.planted.probabilities(X.index), X["item_id"].to_numpy())
-
-
-def main() -> None:
-    options = parser(__doc__, repeats=None)
-    options.add_argument("--sets", nargs="+", default=list(REPEATS), choices=list(REPEATS))
-    options.add_argument(
-        "--protocol", default="temporal", choices=["temporal", "leave_one_out"], help="which rows"
+def fitted_ranks(job, asked_of):
+    """Return a fitted model, CPU seconds, and the ranks of what was asked."""
+    model = fresh(job)
+    seconds = _runs.timed_fit(model, asked_of.train, None)
+    start = time.process_time()
+    ranks = model.target_ranks(
+        asked_of.asked, filter_seen=job["set"] not in _recommender_data.REPEATS
     )
-    options.add_argument("--users", type=int, help="only so many users, the first by id")
-    options.add_argument("--no-refit", action="store_true", help="half the time: refit=False")
-    options.add_argument("--validation", action="store_true", help="never look at the test rows")
-    options.add_argument("--attention", nargs="+", default=["self"], choices=KINDS)
-    chosen = options.parse_args()
-    set_threads(chosen.threads)
-    records: list[Record] = []
-    for name in chosen.sets:
-        X = interactions(name)
-        if chosen.users is not None:
-            X = X[X["user_id"].isin(np.unique(X["user_id"])[: chosen.users])]
-        temporal = chosen.protocol == "temporal" and name not in {*FILES, "planted"}
-        split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()
-        train, test = (X.iloc[rows] for rows in next(iter(split.split(X))))
-        if chosen.validation:
-            train, test = (train.iloc[rows] for rows in next(iter(split.split(train))))
-        refit = False if chosen.no_refit else "auto"
-        for model_name, model in models(name, chosen.seed, chosen.attention, refit).items():
-            start = time.process_time()
-            model.fit(train)
-            seconds = time.process_time() - start
-            ranks = model.target_ranks(test, filter_seen=not REPEATS[name])
-            ndcg = ndcg_at_k(*ranks, average=None)
-            low, high = bootstrap_interval(ndcg, groups=test["user_id"], random_state=0)
-            records.append(
-                {
-                    "set": name,
-                    "protocol": "temporal" if temporal else "leave one out",
-                    "rows": "validation" if chosen.validation else "test",
-                    "seed": chosen.seed,
-                    "model": model_name,
-                    "asked": len(test),
-                    "unknown items": int((~test["item_id"].isin(train["item_id"])).sum()),
-                    "NDCG@10": round(float(np.mean(ndcg)), 4),
-                    "95 %": f"{low:.4f} to {high:.4f}",
-                    "hit rate@10": round(hit_rate_at_k(*ranks), 4),
-                    "fit CPU s": round(seconds, 1),
-                    "passes": getattr(model, "n_iter_", ""),
-                }
-            )
-            print(records[-1], flush=True)
-    report("Recommendations", records, chosen)
+    return model, seconds | {"score_cpu_s": time.process_time() - start}, ranks
+
+
+def fresh(job):
+    """Return the model of a job, not fitted."""
+    if not job["parameters"]:
+        return _recommender_models.REGISTRY[job["model"]](job["seed"], job["threads"])
+    ours = _recommender_models.REGISTRY["sk_attention"](job["seed"], job["threads"])
+    return ours.set_params(**json.loads(job["parameters"]))
+
+
+def means(asked_of, ndcg):
+    """Return the mean NDCG, its interval, and the mean over users who have a history."""
+    train, asked = asked_of
+    low, high = bootstrap_interval(ndcg, groups=asked["user_id"], random_state=0)
+    known = asked["user_id"].isin(train["user_id"]).to_numpy()
+    of_known = ndcg[known].mean() if known.any() else ""
+    return {"ndcg": ndcg.mean(), "low": low, "high": high, "ndcg_known_users": of_known}
+
+
+def value_file(folder, job):
+    """Return where NDCG user by user is kept."""
+    return Path(folder) / ("-".join(str(job[name]) for name in KEY) + ".npy")
+
+
+def all_jobs(args, models):
+    """Return one job per set, protocol, seed and model that fit each other."""
+    common = {"part": args.part, "threads": args.threads, "values": args.values}
+    return [
+        {"set": name, "protocol": protocol, "seed": seed, "model": model}
+        | {"parameters": parameters, **common}
+        for name in args.sets or _recommender_data.SETS
+        for protocol in args.protocols
+        if protocol == "leave_one_out" or name in _recommender_data.TIMED
+        for seed in args.seeds
+        for model, parameters in models
+        if _recommender_models.fits(model, name, protocol, _recommender_data.TIMED)
+        if seed == args.seeds[0] or model not in _recommender_models.SEEDLESS
+    ]
+
+
+def line(number, n_jobs, record):
+    """Return a fit in one line."""
+    start = f"[{number}/{n_jobs}] {record['set']:10} {record['protocol']:14} {record['seed']} "
+    start += f"{record['model']:20}"
+    if record["error"]:
+        return f"{start} {record['error']}"
+    return (
+        f"{start} NDCG@10 {record['ndcg']:.4f} [{record['low']:.4f}, {record['high']:.4f}]  hits "
+        f"{record['hit_rate']:.4f}  fit {record['fit_cpu_s']:.1f}, score "
+        f"{record['score_cpu_s']:.1f} s CPU"
+    )
+
+
+def main():
+    parser = _runs.options(__doc__, _recommender_models.OWN)
+    parser.add_argument(
+        "--protocols", nargs="+", default=["temporal", "leave_one_out"], help="default: both",
+        choices=_recommender_data.PROTOCOLS,
+    )  # fmt: skip
+    parser.add_argument("--values", help="folder for NDCG user by user, which must exist")
+    args = parser.parse_args()
+    args.values = args.values and str(Path(args.values).resolve())
+    wanted = all_jobs(args, _runs.models_of(args, _recommender_models.REGISTRY, parser))
+    jobs = _runs.outstanding(wanted, _runs.read(args.out), KEY)
+    for number, (record,) in _runs.run(one_fit, jobs, args):
+        print(line(number, len(jobs), record), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from benchmarks._common import Record, parser, report, set_threads
-from benchmarks.quality.recommender import interactions
+from benchmarks.quality._recommender_data import interactions
 from sk_attention import AttentionRecommender
 from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k
 from sk_attention.model_selection import LeaveLastOut

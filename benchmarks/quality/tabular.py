@@ -88,6 +88,7 @@ def line(number, n_jobs, record):
 
 def main():
     parser = _runs.options(__doc__, _models.DEFAULT)
+    _runs.add_max_rows(parser)
     parser.add_argument("--openml", type=int, nargs="+", default=[], metavar="ID")
     args = parser.parse_args()
     wanted = all_jobs(args, _runs.models_of(args, _models.REGISTRY, parser))

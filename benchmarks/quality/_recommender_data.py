@@ -1,0 +1,78 @@
+"""The tables of interactions that recommenders are compared on, and what is asked of them.
+
+- retail: purchases of 800 customers that come with the package; people buy the same again.
+- movielens: ml-latest-small; a rating of any height is an interaction.
+- planted: `make_interactions`, 500 users, whose true probabilities are known.
+- video, wikipedia: files of SASRec's, without times; the rows are in order.
+- rings: a check that models are asked rightly. Items lie in rings of 20, and a user walks 12 steps
+  along one. Whoever sees who is like whom has a hit rate of 1, whoever sees the order NDCG 1 too.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sk_attention.datasets import fetch_movielens, load_online_retail, make_interactions
+from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
+
+ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")).resolve() / "recsys"
+FILES = {"video": "sasrec_amazon_video/Video.txt", "wikipedia": "sasrec_wikipedia/wikipedia.txt"}
+SETS = ("retail", "movielens", "wikipedia", "video", "planted", "rings")
+PROTOCOLS = ("temporal", "leave_one_out")
+
+# Where what has been had may come again, nothing is left out of the ranking.
+REPEATS = ("retail", "wikipedia")
+
+# Sets with times that can be cut at a moment.
+TIMED = ("retail", "movielens")
+
+
+class Question(NamedTuple):
+    """Interactions to learn from, and those to be foretold, one per user."""
+
+    train: pd.DataFrame
+    asked: pd.DataFrame
+
+
+def rings(n_users=600, n_rings=10, length=20, n_steps=12):
+    """Return walks along rings of items, each begun at any of them."""
+    rng = np.random.default_rng(0)
+    names = rng.permutation(n_rings * length)
+    ring, begin = rng.integers(n_rings, size=n_users), rng.integers(length, size=n_users)
+    place = (begin[:, None] + np.arange(n_steps)) % length
+    item = names[ring[:, None] * length + place]
+    user = np.arange(n_users).repeat(n_steps)
+    return pd.DataFrame({"user_id": user, "item_id": item.ravel()})
+
+
+def interactions(name):
+    """Return user_id, item_id and, where it is known, timestamp."""
+    columns = ["user_id", "item_id", "timestamp"]
+    if name == "retail":
+        return load_online_retail().data[columns]
+    if name == "planted":
+        return make_interactions(random_state=0).data[columns]
+    if name == "rings":
+        return rings()
+    if name == "movielens":
+        return fetch_movielens(ROOT / "ml-latest-small").data[columns]
+    return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=columns[:2], header=None)
+
+
+def question(name, protocol, part):
+    """Return what a model may see, and what it is asked.
+
+    "temporal" cuts at 90 % of the interactions by time, and asks for each user's first one after
+    that; "leave_one_out" asks for each user's last. "validation" does the same once more with what
+    is left to train on, and never looks at what "test" asks.
+    """
+    X = interactions(name)
+    for _ in range(1 if part == "test" else 2):
+        temporal = protocol == "temporal"
+        split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()
+        train, asked = next(iter(split.split(X)))
+        X, rows = X.iloc[train], X.iloc[asked]
+    return Question(X, rows)
