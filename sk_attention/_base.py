@@ -20,11 +20,14 @@ from ._inputs import Table, check_columns, check_table
 from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
 from ._reading import ReadingMixin
+from ._token_reading import mean_sparse_attention
 from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
+from .data.columns import Column
 from .data.encoded import EncodedTable, merge_equal_rows
-from .data.fields import TableEncoder, field_kinds
+from .data.fields import Codes, TableEncoder, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
+from .data.ragged import Ragged
 from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
 from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
@@ -46,6 +49,7 @@ BUILDING_PARAMETERS = (
     "numeric_embedding",
     "n_bins",
     "categorical_features",
+    "text_features",
     "missing_label",
     "precision",
 )
@@ -90,10 +94,11 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers, categories, booleans and datetimes; NaN and other missing values are read as
-            information. An array holds numbers or datetimes, and categories where
-            ``categorical_features`` says so.
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Numbers, categories, booleans, datetimes and texts; NaN and other missing values are
+            read as information. An array holds numbers or datetimes, and categories or texts where
+            ``categorical_features`` or ``text_features`` says so. A sparse matrix holds numbers,
+            and is never made dense.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -197,7 +202,7 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             if self.numeric_embedding == "piecewise"
             else NormalScoreEncoder()
         )
-        kinds = field_kinds(table.columns, self.categorical_features)
+        kinds = field_kinds(table.columns, self.categorical_features, self.text_features)
         self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
         device = resolve_device(self.device)
         network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
@@ -338,7 +343,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         self.validation_scores_ = scores if len(scores) else None
         weight = rows.weight.astype(self._float_type)
         looked_at = Rows(self._tensors({**rows.codes, "weight": weight}))
-        self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
+        if self._table_encoder.is_sparse_:
+            self.attention_weights_ = mean_sparse_attention(self, looked_at, rows.weight)
+        else:
+            self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
         self.task_weights_ = net.module_.mixture.task_weights().detach().cpu().double().numpy()
 
     # ---- rows on the device --------------------------------------------------------------------
@@ -354,9 +362,12 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         target = target.squeeze(1) if target.shape[1] == 1 else target
         return Rows(self._tensors({**rows.codes, "weight": weight}), target)
 
-    def _tensors(self, codes: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    def _tensors(self, codes: Codes) -> dict[str, torch.Tensor | Ragged]:
         device = self.net_.device
-        return {name: torch.as_tensor(array, device=device) for name, array in codes.items()}
+        return {
+            name: own.to(device) if isinstance(own, Ragged) else torch.as_tensor(own, device=device)
+            for name, own in codes.items()
+        }
 
     @property
     def _float_type(self) -> type[np.floating[Any]]:
@@ -368,15 +379,16 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         self._check_tasks(label_columns(y, warn_on_column_vector=False), "y")
         return y
 
-    def _encoded(self, X: Any) -> Rows:
-        """Check and encode rows to predict for."""
+    def _read_rows(self, X: Any) -> tuple[Rows, list[Column]]:
+        """Check rows to predict for, encode them, and return their columns too."""
         check_is_fitted(self)
         columns = check_columns(self, X, reset=False)
-        return Rows(self._tensors(self._table_encoder.transform(columns, self._float_type)))
+        codes = self._table_encoder.transform(columns, self._float_type)
+        return Rows(self._tensors(codes)), columns
 
     def _ensemble_outputs(self, X: Any) -> NDArray[np.float64]:
         """Return (n_samples, n_tasks, n_outputs) for rows to predict for."""
-        rows = self._encoded(X)
+        rows, _ = self._read_rows(X)
         return self.net_.ensemble_outputs(rows).astype(np.float64)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -392,6 +404,7 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         tags.target_tags.required = True
         return tags

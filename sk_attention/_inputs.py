@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -95,8 +96,9 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     Parameters
     ----------
     estimator : BaseEstimator
-        Whose features these are; its ``categorical_features`` says whether an array may hold text.
-    X : array-like or DataFrame of shape (n_samples, n_features)
+        Whose features these are; its ``categorical_features`` and ``text_features`` say whether an
+        array may hold text.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         Features.
     reset : bool
         Whether the estimator learns names and number of the features, or compares them.
@@ -104,25 +106,42 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     Returns
     -------
     columns : list of Column
-        One per feature.
+        One per feature; a sparse matrix is a single column.
 
     Raises
     ------
     TypeError
-        If X is a lazy data frame.
+        If X is a lazy data frame, or sparse where a dense table was fitted.
     ValueError
         If X is empty, not two-dimensional, an array of text alone, or differs from what the
         estimator was fitted on.
     """
+    if issparse(X) or (not reset and estimator._table_encoder.is_sparse_):
+        return [_sparse_column(estimator, X, reset=reset)]
     columns = read_columns(estimator, X, reset=reset)
-    dtype, chosen = getattr(columns[0].values, "dtype", None), estimator.categorical_features
+    dtype = getattr(columns[0].values, "dtype", None)
+    chosen = estimator.categorical_features, estimator.text_features
     text = isinstance(dtype, np.dtype) and dtype.kind in "SUT"
-    if text and (chosen is None or isinstance(chosen, str)):
+    if text and all(own is None or isinstance(own, str) for own in chosen):
         raise ValueError(
             f"X is an array that holds text, of dtype {dtype}: name the columns of text in "
-            "categorical_features, or pass a data frame."
+            "text_features or, where each text is a category, in categorical_features; or pass a "
+            "data frame."
         )
     return columns
+
+
+def _sparse_column(estimator: Any, X: Any, *, reset: bool) -> Column:
+    """Return a sparse matrix as the one column that it is read as."""
+    if not reset and not estimator._table_encoder.is_sparse_:
+        raise TypeError(
+            f"X is a sparse matrix, but {type(estimator).__name__} was fitted on a dense table: "
+            "pass X.toarray()."
+        )
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=reset)
+    X = csr_array(X)
+    X.sum_duplicates()
+    return Column("X", X)
 
 
 def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:

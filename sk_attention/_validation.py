@@ -23,6 +23,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "text_features": ["array-like", None],
     "optimizer": [StrOptions({"adamw", "sgd"}), callable],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

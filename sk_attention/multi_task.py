@@ -80,6 +80,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which features are categories: those whose dtype says so (strings, categories), or these
         besides, as a mask, positions or names.
+    text_features : None or array-like, default=None
+        Which features are texts, as a mask, positions or names: their words, pairs of words and
+        parts of words are tokens, which each task reads with attention of its own. Other strings
+        are categories.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -198,6 +202,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
+        text_features: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -229,6 +234,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
+        self.text_features = text_features
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -467,6 +473,10 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which features are categories: those whose dtype says so (strings, categories), or these
         besides, as a mask, positions or names.
+    text_features : None or array-like, default=None
+        Which features are texts, as a mask, positions or names: their words, pairs of words and
+        parts of words are tokens, which each task reads with attention of its own. Other strings
+        are categories.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -570,6 +580,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
+        text_features: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -599,6 +610,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
+        self.text_features = text_features
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

@@ -35,7 +35,7 @@ def estimator(**changes):
 )
 def test_tokens_take_the_codes_of_their_encoder(kinds, numbers):
     table, columns = encoder(kinds, numbers)
-    tokens = build_tokens(table, 8, torch.Generator().manual_seed(0))
+    tokens = build_tokens(table, 8, 2, torch.Generator().manual_seed(0))
     out = tokens(tensors(table.transform(columns, np.float32)))
     assert out.shape == (20, len(kinds), 8)
     assert out.isfinite().all()

@@ -9,6 +9,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from .objects import (
     DATETIMES,
@@ -31,12 +32,15 @@ class Column:
     ----------
     name : str
         The feature's name, or ``"x3"`` for the fourth column of an array.
-    values : ndarray or narwhals.Series
-        The values.
+    values : ndarray, narwhals.Series, or CSR matrix
+        The values; a sparse matrix is a single column.
     """
 
     name: str
     values: Any
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
 
     @cached_property
     def kind(self) -> Kind:
@@ -47,6 +51,8 @@ class Column:
         ValueError
             If they are complex numbers.
         """
+        if issparse(self.values):
+            return "sparse"
         array = self._array
         if array is None:
             return _series_kind(self.values)
@@ -95,6 +101,23 @@ class Column:
         values = as_objects(self.values) if is_array else self.values.to_list()
         objects: list[Any] = with_none(object_array(values)).tolist()
         return objects
+
+    def as_texts(self) -> list[str]:
+        """Return the values as texts, empty where missing.
+
+        Raises
+        ------
+        ValueError
+            If a value is something else.
+        """
+        texts = ["" if value is None else value for value in self.as_objects()]
+        culprit = next((text for text in texts if not isinstance(text, str)), None)
+        if culprit is not None:
+            raise ValueError(
+                f"Feature {self.name!r} is read as text, found {culprit!r} of type "
+                f"{type(culprit).__name__}."
+            )
+        return texts
 
     def as_datetimes(self, zone: str | None) -> NDArray[np.datetime64]:
         """Return wall time in microseconds, NaT where missing.
@@ -230,9 +253,9 @@ def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     return [
         replace(
             column,
-            values=column.values[rows]
-            if isinstance(column.values, np.ndarray)
-            else column.values.filter(keep),
+            values=column.values.filter(keep)
+            if isinstance(column.values, nw.Series)
+            else column.values[rows],
         )
         for column in columns
     ]

@@ -13,11 +13,16 @@ from .columns import Column
 from .datetimes import DatetimeEncoder
 from .numeric import BinEncoder, NormalScoreEncoder
 from .objects import Kind
+from .ragged import Ragged, side_by_side
+from .sparse import SparseEncoder
+from .text import TextEncoder
 
-Codes = dict[str, NDArray[Any]]
+Codes = dict[str, NDArray[Any] | Ragged]
 
 
-def field_kinds(columns: Sequence[Column], categorical_features: Any) -> list[Kind]:
+def field_kinds(
+    columns: Sequence[Column], categorical_features: Any, text_features: Any = None
+) -> list[Kind]:
     """Decide what each column is.
 
     Parameters
@@ -28,39 +33,56 @@ def field_kinds(columns: Sequence[Column], categorical_features: Any) -> list[Ki
         As in HistGradientBoostingClassifier: the columns that are categories. "from_dtype" takes
         string, category and other non-numeric columns of a data frame, None takes only those that
         cannot be anything else.
+    text_features : None, or array-like of bool, int or str, default=None
+        The columns that are texts.
 
     Returns
     -------
-    kinds : list of {"number", "category", "datetime"}
+    kinds : list of {"number", "category", "datetime", "text", "sparse"}
         One per column.
 
     Raises
     ------
     ValueError
-        If ``categorical_features`` is not a list, names a column that does not exist, or is a mask
-        of another length than there are columns.
+        If one of the two is not a list, names a column that does not exist, or is a mask of another
+        length than there are columns; if both name a column, or X is sparse.
     """
     kinds = [column.kind for column in columns]
-    if categorical_features is None or isinstance(categorical_features, str):
-        return kinds
-    chosen = np.asarray(categorical_features)
-    if chosen.ndim != 1:
-        raise ValueError(
-            "categorical_features must be a plain list of names or of positions, or a mask; "
-            f"got {categorical_features!r}."
-        )
-    for position in _positions(chosen, [column.name for column in columns]):
+    categories = _chosen(columns, categorical_features, "categorical_features")
+    texts = _chosen(columns, text_features, "text_features")
+    for position in categories:
         kinds[position] = "category"
+    for position in texts:
+        if position in categories:
+            raise ValueError(
+                f"Feature {columns[position].name!r} is named in both categorical_features and "
+                "text_features: it can be read in one way only."
+            )
+        kinds[position] = "text"
     return kinds
 
 
-def _positions(chosen: NDArray[Any], names: list[str]) -> list[int]:
+def _chosen(columns: Sequence[Column], chosen: Any, parameter: str) -> list[int]:
+    """Return the positions of the columns that a parameter names."""
+    if chosen is None or isinstance(chosen, str):
+        return []
+    if columns[0].kind == "sparse":
+        raise ValueError(f"{parameter} names columns, but X is sparse: it holds numbers alone.")
+    positions = np.asarray(chosen)
+    if positions.ndim != 1:
+        raise ValueError(
+            f"{parameter} must be a plain list of names or of positions, or a mask; got {chosen!r}."
+        )
+    return _positions(positions, [column.name for column in columns], parameter)
+
+
+def _positions(chosen: NDArray[Any], names: list[str], parameter: str) -> list[int]:
     """Return the positions that a mask, a list of positions or a list of names chooses."""
     n_features = len(names)
     if chosen.dtype.kind == "b":
         if chosen.shape != (n_features,):
             raise ValueError(
-                f"categorical_features as a mask must have one entry per feature, ({n_features},); "
+                f"{parameter} as a mask must have one entry per feature, ({n_features},); "
                 f"got shape {chosen.shape}."
             )
         return [int(position) for position in np.flatnonzero(chosen)]
@@ -68,14 +90,13 @@ def _positions(chosen: NDArray[Any], names: list[str]) -> list[int]:
         outside = [int(position) for position in chosen if not 0 <= position < n_features]
         if outside:
             raise ValueError(
-                f"categorical_features must hold positions from 0 to {n_features - 1}; "
-                f"got {outside[0]}."
+                f"{parameter} must hold positions from 0 to {n_features - 1}; got {outside[0]}."
             )
         return [int(position) for position in chosen]
     unknown = [str(name) for name in chosen if str(name) not in names]
     if unknown:
         raise ValueError(
-            f"categorical_features names {unknown[0]!r}, which is not a feature of X; "
+            f"{parameter} names {unknown[0]!r}, which is not a feature of X; "
             f"the features are {names[:20]}."
         )
     return [names.index(str(name)) for name in chosen]
@@ -84,12 +105,13 @@ def _positions(chosen: NDArray[Any], names: list[str]) -> list[int]:
 class TableEncoder:
     """Learns on the training table how each column becomes codes.
 
-    Numbers and the parts of datetimes come first, then categories; ``token_features_`` says which
-    feature each token belongs to.
+    Numbers and the parts of datetimes come first, then categories, then the fields that hold
+    several tokens each: texts, or a sparse matrix. ``field_features_`` says which feature each
+    field belongs to.
 
     Parameters
     ----------
-    kinds : sequence of {"number", "category", "datetime"}
+    kinds : sequence of {"number", "category", "datetime", "text", "sparse"}
         What each column is.
     numbers : BinEncoder or NormalScoreEncoder
         Encodes the numbers.
@@ -100,6 +122,7 @@ class TableEncoder:
         self.numbers = numbers
         self.datetimes = DatetimeEncoder()
         self.categories = CategoryEncoder()
+        self.bags = SparseEncoder() if "sparse" in self.kinds else TextEncoder()
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> TableEncoder:
         """Learn the codes.
@@ -119,11 +142,13 @@ class TableEncoder:
         self.datetimes.fit(self._of(columns, "datetime"))
         self.numbers.fit(self._numbers(columns), weight)
         self.categories.fit(self._of(columns, "category"))
-        self.token_features_ = np.array(
+        self.bags.fit(self._of(columns, "text", "sparse"), weight)
+        self.field_features_ = np.array(
             [
                 *self._where("number"),
                 *np.repeat(self._where("datetime"), self.datetimes.n_parts_),
                 *self._where("category"),
+                *self._where("text", "sparse"),
             ],
             dtype=np.intp,
         )
@@ -141,22 +166,35 @@ class TableEncoder:
 
         Returns
         -------
-        codes : dict of ndarray
+        codes : dict of ndarray or Ragged
             What the network's tokens read: see the encoders of the single kinds.
         """
         codes: Codes = {}
         if self.numbers.n_columns_:
-            n_rows = len(columns[0].values)
+            n_rows = len(columns[0])
             codes.update(self.numbers.transform(self._numbers(columns), n_rows, dtype))
         if "category" in self.kinds:
             codes["category"] = self.categories.transform(self._of(columns, "category"))
+        if self.n_bags_:
+            fields = self.bags.transform(self._of(columns, "text", "sparse"), dtype)
+            codes["bag"] = side_by_side(fields)
         return codes
 
-    def _where(self, kind: Kind) -> list[int]:
-        return [position for position, own in enumerate(self.kinds) if own == kind]
+    @property
+    def is_sparse_(self) -> bool:
+        """Whether the table is a sparse matrix: one field, each of whose tokens is a feature."""
+        return "sparse" in self.kinds
 
-    def _of(self, columns: Sequence[Column], kind: Kind) -> list[Column]:
-        return [columns[position] for position in self._where(kind)]
+    @property
+    def n_bags_(self) -> int:
+        """Number of fields that hold several tokens."""
+        return len(self._where("text", "sparse"))
+
+    def _where(self, *kinds: Kind) -> list[int]:
+        return [position for position, own in enumerate(self.kinds) if own in kinds]
+
+    def _of(self, columns: Sequence[Column], *kinds: Kind) -> list[Column]:
+        return [columns[position] for position in self._where(*kinds)]
 
     def _numbers(self, columns: Sequence[Column]) -> Iterator[NDArray[np.float64]]:
         """Yield the numbers of one field after the other: no second table is ever held."""

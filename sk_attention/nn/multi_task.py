@@ -38,7 +38,7 @@ class Sizes:
 class Read(NamedTuple):
     """What the tasks read in a batch of rows."""
 
-    tokens: Tensor  # B T D
+    tokens: Tensor  # B T D, or B Q T D where each query makes tokens of its own
     weights: Tensor  # B K T
     representation: Tensor  # B K D
 
@@ -102,8 +102,11 @@ class MultiTaskNetwork(nn.Module):
     def read(self, inputs: Mapping[str, Tensor]) -> Read:
         """Return what each task reads in encoded rows, without running the towers."""
         tokens = self.tokens(inputs)
-        encoded = tokens if self.encoder is None else self.encoder(tokens)
-        weights, representation = self.reading(tokens, encoded)
+        lists = tokens.flatten(0, -3)  # BQ T D where each query has a list of its own
+        encoded = lists if self.encoder is None else self.encoder(lists)
+        weights, representation = self.reading(lists, encoded)
+        if tokens.ndim == 4:
+            weights, representation = (_own(read, tokens) for read in (weights, representation))
         return Read(
             tokens,
             weights.expand(-1, self.n_tasks, -1),
@@ -118,6 +121,26 @@ class MultiTaskNetwork(nn.Module):
         own: Tensor = self.own_towers(representation)
         return outputs + own.unsqueeze(2)  # one for all members
 
+    def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return where each task looks within the fields that hold several tokens.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            Encoded rows.
+
+        Returns
+        -------
+        weights : Tensor of shape (N, K)
+            Attention of each token: that of its field times that within the field.
+        """
+        assert self.tokens.bags is not None
+        codes = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
+        length = codes[-1]
+        fields = self.read(inputs).weights[..., -length.shape[1] :]  # B K F
+        fields = fields.transpose(1, 2).flatten(0, 1).repeat_interleave(length.flatten(), dim=0)
+        return fields * self.tokens.bags.within(*codes)
+
     def rows_at_a_time(self) -> int:
         """Return how many rows to evaluate at once: fewer for wide networks.
 
@@ -129,3 +152,9 @@ class MultiTaskNetwork(nn.Module):
         n_members, _, n_inputs = self.towers.first.scale.shape
         cells = self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
         return min(max(CELLS_AT_A_TIME // cells, 16), 4096)
+
+
+def _own(read: Tensor, tokens: Tensor) -> Tensor:
+    """Return what each query read in its own list: all queries have read all lists."""
+    read = read.unflatten(0, tokens.shape[:2])  # B Q Q ...
+    return read.diagonal(dim1=1, dim2=2).movedim(-1, 1)
