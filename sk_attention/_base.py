@@ -50,6 +50,7 @@ BUILDING_PARAMETERS = (
     "n_bins",
     "categorical_features",
     "text_features",
+    "text_encoder",
     "missing_label",
     "precision",
 )
@@ -203,7 +204,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             else NormalScoreEncoder()
         )
         kinds = field_kinds(table.columns, self.categorical_features, self.text_features)
-        self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
+        self._table_encoder = TableEncoder(kinds, numbers, self.text_encoder)
+        self._table_encoder.fit(table.columns, table.weight)
         device = resolve_device(self.device)
         network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
         precision = resolve_precision(self.precision, device, tiny)

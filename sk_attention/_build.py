@@ -14,6 +14,7 @@ from .data.numeric import BinEncoder
 from .nn.bags import BagTokens
 from .nn.multi_task import MultiTaskNetwork, Sizes
 from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
+from .nn.vectors import VectorTokens
 
 # All tokens of a row together hold about this many numbers at the most, unless that would leave
 # fewer than MIN_EMBEDDING_DIM to a token: wide tables get small tokens.
@@ -112,12 +113,13 @@ def build_tokens(
         numbers = PeriodicTokens(encoder.numbers.n_columns_, embedding_dim, generator)
     cardinalities = encoder.categories.cardinalities_
     categories = CategoryTokens(cardinalities, embedding_dim, generator) if cardinalities else None
-    bags = None
+    sizes, bags = encoder.vectors.sizes_, None
+    vectors = VectorTokens(sizes, embedding_dim, generator) if sizes else None
     if len(encoder.bags.prior_):
         prior = torch.as_tensor(encoder.bags.prior_, dtype=torch.float32)
         n_fields = encoder.n_bags_
         bags = BagTokens(prior, n_fields, n_queries, embedding_dim, generator)
-    return Tokens(numbers, categories, bags)
+    return Tokens(numbers, categories, vectors, bags)
 
 
 def auto_embedding_dim(n_tokens: int, n_heads: int, n_codes: int = 0) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "attention": [StrOptions({"cross", "self", "double"})],
@@ -24,6 +24,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "text_features": ["array-like", None],
+    "text_encoder": [HasMethods(["fit", "transform"]), callable, Mapping, None],
     "optimizer": [StrOptions({"adamw", "sgd"}), callable],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

@@ -84,6 +84,10 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Which features are texts, as a mask, positions or names: their words, pairs of words and
         parts of words are tokens, which each task reads with attention of its own. Other strings
         are categories.
+    text_encoder : transformer, callable, mapping or None, default=None
+        Gives each text a vector, which is one more token of its column: a transformer from texts
+        to a dense array, cloned and fitted for each column; a callable from a list of texts to an
+        array (n_texts, n_numbers); or vectors of words, whose mean is taken.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -203,6 +207,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         text_features: Any = None,
+        text_encoder: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -235,6 +240,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.n_bins = n_bins
         self.categorical_features = categorical_features
         self.text_features = text_features
+        self.text_encoder = text_encoder
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -477,6 +483,10 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Which features are texts, as a mask, positions or names: their words, pairs of words and
         parts of words are tokens, which each task reads with attention of its own. Other strings
         are categories.
+    text_encoder : transformer, callable, mapping or None, default=None
+        Gives each text a vector, which is one more token of its column: a transformer from texts
+        to a dense array, cloned and fitted for each column; a callable from a list of texts to an
+        array (n_texts, n_numbers); or vectors of words, whose mean is taken.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -581,6 +591,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
         text_features: Any = None,
+        text_encoder: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -611,6 +622,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self.n_bins = n_bins
         self.categorical_features = categorical_features
         self.text_features = text_features
+        self.text_encoder = text_encoder
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

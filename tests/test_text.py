@@ -7,6 +7,9 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
 
 from sk_attention import MultiTaskAttentionClassifier
 from tests._estimators import (
@@ -163,3 +166,64 @@ def test_many_rows_are_trained_in_batches():
     ).fit(frame, y)
     new, labels = reviews(seed=2)
     assert fitted.score(new, labels) > 0.95
+
+
+WORD_VECTORS = {word: [i % 2, i] for i, word in enumerate([*GOOD, *BAD, *FILM, "Soup"])}
+ENCODERS = {
+    "transformer": make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0)),
+    "callable": lambda texts: np.array([[len(text), text.count("soup")] for text in texts]),
+    "word vectors": WORD_VECTORS,
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
+def test_text_encoder_gives_a_token_more(encoder):
+    frame = X.assign(other=X["text"].str.upper())
+    fitted = one_pass(model(text_features=["text", "other"], text_encoder=encoder), frame, Y)
+    assert fitted._table_encoder.field_features_.tolist() == [0, 1, 2, 1, 2]
+    assert fitted.attend(frame).shape == (120, 2, 3)
+    seen = fitted.attend(frame, level="token")
+    total = np.zeros((120, 3, 2))
+    np.add.at(total, (seen.row, seen.feature), seen.weights)
+    assert_allclose(total.transpose(0, 2, 1), fitted.attend(frame), rtol=1e-6)
+    without = one_pass(model(text_features=["text", "other"]), frame, Y)
+    assert (outputs(without, frame) != outputs(fitted, frame)).any()
+    alone = np.vstack([outputs(fitted, frame[i : i + 1]) for i in range(0, 120, 17)])
+    assert_allclose(outputs(fitted, frame)[::17], alone, atol=1e-6)
+
+
+def test_text_encoder_is_cloned_and_searched_as_any_parameter():
+    svd = make_pipeline(TfidfVectorizer(), TruncatedSVD(3, random_state=0))
+    fitted = model(text_encoder=svd)
+    fitted.set_params(text_encoder__truncatedsvd__n_components=2)
+    one_pass(fitted, X, Y)
+    assert fitted._table_encoder.vectors.sizes_ == [2]
+    assert not hasattr(svd[-1], "components_")
+    assert_same_outputs(fitted, pickle.loads(pickle.dumps(fitted)), X)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "match"),
+    [
+        (TfidfVectorizer(), "text_encoder must give dense vectors, found csr_"),
+        (lambda texts: np.zeros(len(texts)), r"one vector per text; .* shape \(\d+,\)"),
+        (lambda texts: np.zeros((2, 2)), r"one vector per text; .* shape \(2, 2\)"),
+        (lambda texts: np.full((len(texts), 2), np.nan), "text_encoder gave NaN or infinity"),
+        ({}, r"one vector per text; .*, 0\)"),
+        ("bert", "The 'text_encoder' parameter .* must be"),
+    ],
+)
+def test_bad_text_encoder_is_refused(encoder, match):
+    with pytest.raises(ValueError, match=match):
+        model(text_encoder=encoder).fit(X, Y)
+
+
+def test_text_encoder_needs_texts_and_vectors_of_one_size():
+    with pytest.raises(ValueError, match="text_encoder is given, but no column is read as text"):
+        model(text_encoder=WORD_VECTORS, text_features=None).fit(X[["size"]], Y)
+    sizes = iter([2, 2, 2, 3])
+    changing = model(text_encoder=lambda texts: np.ones((len(texts), next(sizes))))
+    one_pass(changing, X, Y)
+    changing.predict(X)
+    with pytest.raises(ValueError, match=r"vectors of 2 numbers for feature 'text' .* of 3 now"):
+        changing.predict(X)

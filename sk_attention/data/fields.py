@@ -16,6 +16,7 @@ from .objects import Kind
 from .ragged import Ragged, side_by_side
 from .sparse import SparseEncoder
 from .text import TextEncoder
+from .text_vectors import TextVectorEncoder
 
 Codes = dict[str, NDArray[Any] | Ragged]
 
@@ -105,7 +106,8 @@ def _positions(chosen: NDArray[Any], names: list[str], parameter: str) -> list[i
 class TableEncoder:
     """Learns on the training table how each column becomes codes.
 
-    Numbers and the parts of datetimes come first, then categories, then the fields that hold
+    Numbers and the parts of datetimes come first, then categories, the vectors of texts if an
+    encoder gives them any, and the fields that hold
     several tokens each: texts, or a sparse matrix. ``field_features_`` says which feature each
     field belongs to.
 
@@ -115,13 +117,21 @@ class TableEncoder:
         What each column is.
     numbers : BinEncoder or NormalScoreEncoder
         Encodes the numbers.
+    text_encoder : transformer, callable or mapping, default=None
+        Gives each text a vector, which is a token besides its words.
     """
 
-    def __init__(self, kinds: Sequence[Kind], numbers: BinEncoder | NormalScoreEncoder) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[Kind],
+        numbers: BinEncoder | NormalScoreEncoder,
+        text_encoder: Any = None,
+    ) -> None:
         self.kinds = list(kinds)
         self.numbers = numbers
         self.datetimes = DatetimeEncoder()
         self.categories = CategoryEncoder()
+        self.vectors = TextVectorEncoder(text_encoder)
         self.bags = SparseEncoder() if "sparse" in self.kinds else TextEncoder()
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> TableEncoder:
@@ -142,12 +152,14 @@ class TableEncoder:
         self.datetimes.fit(self._of(columns, "datetime"))
         self.numbers.fit(self._numbers(columns), weight)
         self.categories.fit(self._of(columns, "category"))
+        self.vectors.fit(self._of(columns, "text"))
         self.bags.fit(self._of(columns, "text", "sparse"), weight)
         self.field_features_ = np.array(
             [
                 *self._where("number"),
                 *np.repeat(self._where("datetime"), self.datetimes.n_parts_),
                 *self._where("category"),
+                *(self._where("text") if self.vectors.sizes_ else []),
                 *self._where("text", "sparse"),
             ],
             dtype=np.intp,
@@ -175,6 +187,8 @@ class TableEncoder:
             codes.update(self.numbers.transform(self._numbers(columns), n_rows, dtype))
         if "category" in self.kinds:
             codes["category"] = self.categories.transform(self._of(columns, "category"))
+        if self.vectors.sizes_:
+            codes["vector"] = self.vectors.transform(self._of(columns, "text"), dtype)
         if self.n_bags_:
             fields = self.bags.transform(self._of(columns, "text", "sparse"), dtype)
             codes["bag"] = side_by_side(fields)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from .bags import BagTokens
 from .layers import CodeDropout, uniform_
+from .vectors import VectorTokens
 
 # Share of the categories that are hidden in training, to learn what an unknown one means
 # (docs/decisions/0011-unknown-categories.md).
@@ -155,7 +156,7 @@ class CategoryTokens(nn.Module):
 
 
 class Tokens(nn.Module):
-    """All fields of a row as one list of tokens: numbers, then categories, then bags.
+    """All fields of a row as one list of tokens: numbers, categories, vectors, then bags.
 
     Parameters
     ----------
@@ -163,6 +164,8 @@ class Tokens(nn.Module):
         Turns the inputs named by its ``forward`` into tokens.
     categories : CategoryTokens or None
         Turns the input ``category`` into tokens.
+    vectors : VectorTokens, default=None
+        Turns the input ``vector`` into tokens.
     bags : BagTokens, default=None
         Turns the inputs ``bag_id``, ``bag_value`` and ``bag_length`` into one token per field and
         query.
@@ -172,11 +175,13 @@ class Tokens(nn.Module):
         self,
         numbers: PiecewiseTokens | PeriodicTokens | None,
         categories: CategoryTokens | None,
+        vectors: VectorTokens | None = None,
         bags: BagTokens | None = None,
     ) -> None:
         super().__init__()
         self.numbers = numbers
         self.categories = categories
+        self.vectors = vectors
         self.bags = bags
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -191,6 +196,8 @@ class Tokens(nn.Module):
             parts.append(self.numbers(inputs["value"], inputs["missing"]))
         if self.categories is not None:
             parts.append(self.categories(inputs["category"]))
+        if self.vectors is not None:
+            parts.append(self.vectors(inputs["vector"]))
         if self.bags is not None:
             pooled = self.bags(inputs["bag_id"], inputs["bag_value"], inputs["bag_length"])
             parts = [part.unsqueeze(1).expand(-1, pooled.shape[1], -1, -1) for part in parts]
