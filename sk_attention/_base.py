@@ -25,7 +25,7 @@ from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
 from .data.columns import Column
 from .data.encoded import EncodedTable, merge_equal_rows
-from .data.fields import Codes, TableEncoder, field_kinds
+from .data.fields import Codes, TableEncoder, field_groups, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
 from .data.ragged import Ragged
 from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
@@ -49,6 +49,7 @@ BUILDING_PARAMETERS = (
     "numeric_embedding",
     "n_bins",
     "categorical_features",
+    "fields",
     "text_features",
     "text_encoder",
     "missing_label",
@@ -207,7 +208,13 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         self._table_encoder = TableEncoder(kinds, numbers, self.text_encoder)
         self._table_encoder.fit(table.columns, table.weight)
         device = resolve_device(self.device)
-        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
+        groups = field_groups(table.columns, self.fields)
+        if self.fields is not None and self.attention != "hierarchical":
+            raise ValueError(
+                'fields say what attention="hierarchical" attends to within and across; got '
+                f"attention={self.attention!r}."
+            )
+        network = build_network(self, self._table_encoder, groups, self._n_outputs(), self._seed)
         precision = resolve_precision(self.precision, device, tiny)
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),

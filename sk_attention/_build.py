@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from math import log2
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ._validation import check_heads, check_layers
 from .data.fields import TableEncoder
@@ -33,7 +35,11 @@ MAX_MEMBER_INPUTS = 65_536
 
 
 def build_network(
-    estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int
+    estimator: Any,
+    encoder: TableEncoder,
+    groups: NDArray[np.intp],
+    n_outputs: Sequence[int],
+    seed: int,
 ) -> MultiTaskNetwork:
     """Return the network that an estimator's parameters describe, for its encoded data.
 
@@ -43,6 +49,8 @@ def build_network(
         Gives the parameters.
     encoder : TableEncoder
         The fitted encoder of X.
+    groups : ndarray of shape (n_features,)
+        The field of each feature.
     n_outputs : sequence of int
         Outputs of each task.
     seed : int
@@ -81,7 +89,8 @@ def build_network(
         sharpness=estimator.attention_sharpness,
     )
     tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
-    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    field = groups[encoder.field_features_].tolist()
+    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
 
 
 def build_tokens(

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
-    "attention": [StrOptions({"cross", "self", "double"})],
+    "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -23,6 +23,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "fields": [Mapping, None],
     "text_features": ["array-like", None],
     "text_encoder": [HasMethods(["fit", "transform"]), callable, Mapping, None],
     "optimizer": [StrOptions({"adamw", "sgd"}), callable],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,43 @@ def field_kinds(
             )
         kinds[position] = "text"
     return kinds
+
+
+def field_groups(columns: Sequence[Column], fields: Mapping[str, Any] | None) -> NDArray[np.intp]:
+    """Say which field each column belongs to.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns of X.
+    fields : mapping of str to list of str or int, or None
+        Columns of each field, by name or position; other columns are fields of their own.
+
+    Returns
+    -------
+    groups : ndarray of shape (n_columns,)
+        Numbers of the fields, in the order of their first columns.
+
+    Raises
+    ------
+    ValueError
+        If a field has no column or names one that does not exist, or two fields name the same; or
+        X is sparse.
+    """
+    owner: dict[int, str] = {}
+    for name, chosen in (fields or {}).items():
+        own = _chosen(columns, chosen, f"fields[{name!r}]")
+        if not own:
+            raise ValueError(f"fields[{name!r}] must be a list of columns; got {chosen!r}.")
+        for position in own:
+            if owner.setdefault(position, name) != name:
+                raise ValueError(
+                    f"Feature {columns[position].name!r} is named in fields[{owner[position]!r}] "
+                    f"and fields[{name!r}]: it can be in one field only."
+                )
+    keys = [("field", owner[j]) if j in owner else ("column", j) for j in range(len(columns))]
+    number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    return np.array([number[key] for key in keys], dtype=np.intp)
 
 
 def _chosen(columns: Sequence[Column], chosen: Any, parameter: str) -> list[int]:
