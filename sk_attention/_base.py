@@ -100,7 +100,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             Numbers, categories, booleans, datetimes and texts; NaN and other missing values are
             read as information. An array holds numbers or datetimes, and categories or texts where
             ``categorical_features`` or ``text_features`` says so. A sparse matrix holds numbers,
-            and is never made dense.
+            and is never made dense. In an array of shape (n_samples, n_steps, n_channels) each step
+            is a feature.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -414,6 +415,7 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         tags.target_tags.required = True
         return tags

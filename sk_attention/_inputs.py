@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from ._labels import LabelColumns, keep_mixed, label_columns
-from .data.columns import Column, array_columns, is_table, table_columns, take_rows
+from .data.columns import Column, array_columns, is_table, step_columns, table_columns, take_rows
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
         Whose features these are; its ``categorical_features`` and ``text_features`` say whether an
         array may hold text.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-        Features.
+        Features; or an array of shape (n_samples, n_steps, n_channels).
     reset : bool
         Whether the estimator learns names and number of the features, or compares them.
 
@@ -118,7 +118,15 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     """
     if issparse(X) or (not reset and estimator._table_encoder.is_sparse_):
         return [_sparse_column(estimator, X, reset=reset)]
+    steps = _as_steps(X)
+    if steps is not None:
+        return _step_columns(estimator, steps, reset=reset)
     columns = read_columns(estimator, X, reset=reset)
+    if not reset and estimator._table_encoder.n_channels_ is not None:
+        raise ValueError(
+            f"X has two dimensions, but {type(estimator).__name__} was fitted on an array of "
+            f"{estimator.n_features_in_} steps and {estimator._table_encoder.n_channels_} channels."
+        )
     dtype = getattr(columns[0].values, "dtype", None)
     chosen = estimator.categorical_features, estimator.text_features
     text = isinstance(dtype, np.dtype) and dtype.kind in "SUT"
@@ -129,6 +137,29 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
             "data frame."
         )
     return columns
+
+
+def _as_steps(X: Any) -> NDArray[Any] | None:
+    """Return X as an array if it has three dimensions."""
+    if is_table(X):
+        return None
+    X = _as_array(X)
+    return X if isinstance(X, np.ndarray) and X.ndim == 3 else None
+
+
+def _step_columns(estimator: Any, X: NDArray[Any], *, reset: bool) -> list[Column]:
+    """Check an array of three dimensions, and return its steps."""
+    if not X.shape[2]:
+        raise ValueError(f"X has no channel: its shape is {X.shape}.")
+    options = {"allow_nd": True, "dtype": np.float64, "ensure_all_finite": "allow-nan"}
+    X = validate_data(estimator, X, reset=reset, **options)
+    if not reset and X.shape[2] != estimator._table_encoder.n_channels_:
+        then = estimator._table_encoder.n_channels_
+        raise ValueError(
+            f"X has {X.shape[2]} channels, but {type(estimator).__name__} was fitted "
+            + ("on a table of two dimensions." if then is None else f"with {then}.")
+        )
+    return step_columns(X)
 
 
 def _sparse_column(estimator: Any, X: Any, *, reset: bool) -> Column:

@@ -33,7 +33,8 @@ class Column:
     name : str
         The feature's name, or ``"x3"`` for the fourth column of an array.
     values : ndarray, narwhals.Series, or CSR matrix
-        The values; a sparse matrix is a single column.
+        The values, of shape (n_rows,); a step of an array of three dimensions is a column of shape
+        (n_rows, n_channels), and a sparse matrix is a single column.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Column:
         """
         if issparse(self.values):
             return "sparse"
+        if self.values.ndim == 2:
+            return "steps"
         array = self._array
         if array is None:
             return _series_kind(self.values)
@@ -230,6 +233,22 @@ def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Colum
     """
     names = names or [f"x{j}" for j in range(X.shape[1])]
     return [Column(name, X[:, j]) for j, name in enumerate(names)]
+
+
+def step_columns(X: NDArray[Any]) -> list[Column]:
+    """Return the columns of a three-dimensional array: its steps.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_steps, n_channels)
+        Numbers.
+
+    Returns
+    -------
+    columns : list of Column
+        Views of ``X``, named x0, x1, ...
+    """
+    return [Column(f"x{j}", X[:, j]) for j in range(X.shape[1])]
 
 
 def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:

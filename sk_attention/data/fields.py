@@ -39,14 +39,15 @@ def field_kinds(
 
     Returns
     -------
-    kinds : list of {"number", "category", "datetime", "text", "sparse"}
+    kinds : list of {"number", "category", "datetime", "text", "steps", "sparse"}
         One per column.
 
     Raises
     ------
     ValueError
         If one of the two is not a list, names a column that does not exist, or is a mask of another
-        length than there are columns; if both name a column, or X is sparse.
+        length than there are columns; if both name a column; or X is sparse or has three
+        dimensions.
     """
     kinds = [column.kind for column in columns]
     categories = _chosen(columns, categorical_features, "categorical_features")
@@ -84,6 +85,8 @@ def field_groups(columns: Sequence[Column], fields: Mapping[str, Any] | None) ->
         If a field has no column or names one that does not exist, or two fields name the same; or
         X is sparse.
     """
+    if fields and columns[0].kind == "sparse":
+        raise ValueError("fields names columns, but X is sparse: it is one field.")
     owner: dict[int, str] = {}
     for name, chosen in (fields or {}).items():
         own = _chosen(columns, chosen, f"fields[{name!r}]")
@@ -104,8 +107,9 @@ def _chosen(columns: Sequence[Column], chosen: Any, parameter: str) -> list[int]
     """Return the positions of the columns that a parameter names."""
     if chosen is None or isinstance(chosen, str):
         return []
-    if columns[0].kind == "sparse":
-        raise ValueError(f"{parameter} names columns, but X is sparse: it holds numbers alone.")
+    if columns[0].kind in ("sparse", "steps") and not parameter.startswith("fields"):
+        what = "is sparse" if columns[0].kind == "sparse" else "has three dimensions"
+        raise ValueError(f"{parameter} names columns, but X {what}: it holds numbers alone.")
     positions = np.asarray(chosen)
     if positions.ndim != 1:
         raise ValueError(
@@ -143,14 +147,13 @@ def _positions(chosen: NDArray[Any], names: list[str], parameter: str) -> list[i
 class TableEncoder:
     """Learns on the training table how each column becomes codes.
 
-    Numbers and the parts of datetimes come first, then categories, the vectors of texts if an
-    encoder gives them any, and the fields that hold
-    several tokens each: texts, or a sparse matrix. ``field_features_`` says which feature each
-    field belongs to.
+    Numbers, the channels of steps and the parts of datetimes come first, then categories, the
+    vectors of texts if an encoder gives them any, and the fields that hold several tokens each:
+    texts, or a sparse matrix. ``field_features_`` says which feature each of these belongs to.
 
     Parameters
     ----------
-    kinds : sequence of {"number", "category", "datetime", "text", "sparse"}
+    kinds : sequence of {"number", "category", "datetime", "text", "steps", "sparse"}
         What each column is.
     numbers : BinEncoder or NormalScoreEncoder
         Encodes the numbers.
@@ -186,6 +189,7 @@ class TableEncoder:
         self : TableEncoder
             The fitted encoder.
         """
+        self.n_channels_ = columns[0].values.shape[1] if "steps" in self.kinds else None
         self.datetimes.fit(self._of(columns, "datetime"))
         self.numbers.fit(self._numbers(columns), weight)
         self.categories.fit(self._of(columns, "category"))
@@ -194,6 +198,7 @@ class TableEncoder:
         self.field_features_ = np.array(
             [
                 *self._where("number"),
+                *np.repeat(self._where("steps"), self.n_channels_ or 0),
                 *np.repeat(self._where("datetime"), self.datetimes.n_parts_),
                 *self._where("category"),
                 *(self._where("text") if self.vectors.sizes_ else []),
@@ -251,4 +256,7 @@ class TableEncoder:
         """Yield the numbers of one field after the other: no second table is ever held."""
         for column in self._of(columns, "number"):
             yield column.as_numbers()
+        for column in self._of(columns, "steps"):
+            for channel in range(self.n_channels_ or 0):
+                yield Column(column.name, column.values[:, channel]).as_numbers()
         yield from self.datetimes.transform(self._of(columns, "datetime"))

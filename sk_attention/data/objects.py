@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sk_attention._labels import is_missing
 
-Kind = Literal["number", "category", "datetime", "text", "sparse"]
+Kind = Literal["number", "category", "datetime", "text", "steps", "sparse"]
 
 NUMBERS = (Real, Decimal, np.bool_)
 COMPLEX = (complex, np.complexfloating)
