@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from sk_attention._labels import is_missing
+
 from .objects import (
     DATETIMES,
     Kind,
@@ -54,7 +56,7 @@ class Column:
         """
         if issparse(self.values):
             return "sparse"
-        if self.values.ndim == 2:
+        if len(self.values.shape) == 2:
             return "steps"
         array = self._array
         if array is None:
@@ -121,6 +123,26 @@ class Column:
                 f"{type(culprit).__name__}."
             )
         return texts
+
+    def as_sequences(self) -> list[list[Any]]:
+        """Return the values as lists without what is missing in them; empty where missing.
+
+        Raises
+        ------
+        ValueError
+            If a value is something else.
+        """
+        cells = ["" if cell is None else cell for cell in self.as_objects()]
+        sequences = []
+        for cell in cells:
+            if isinstance(cell, str) and cell:
+                raise _no_sequence(cell, self.name)
+            try:
+                items = object_array(list(cell))
+            except (TypeError, ValueError) as error:
+                raise _no_sequence(cell, self.name) from error
+            sequences.append(items[~is_missing(items)].tolist())
+        return sequences
 
     def as_datetimes(self, zone: str | None) -> NDArray[np.datetime64]:
         """Return wall time in microseconds, NaT where missing.
@@ -280,10 +302,18 @@ def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     ]
 
 
+def _no_sequence(cell: Any, name: str) -> ValueError:
+    return ValueError(
+        f"Feature {name!r} is read as sequences, found {cell!r} of type {type(cell).__name__}."
+    )
+
+
 def _series_kind(series: nw.Series[Any]) -> Kind:
     dtype = series.dtype  # asked once: narwhals works it out anew each time
     if dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Duration:
         return "number"
+    if dtype == nw.List or dtype == nw.Array:
+        return "sequence"
     return "datetime" if dtype == nw.Datetime or dtype == nw.Date else "category"
 
 

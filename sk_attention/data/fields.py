@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .bags import BagEncoder
 from .categories import CategoryEncoder
 from .columns import Column
 from .datetimes import DatetimeEncoder
 from .numeric import BinEncoder, NormalScoreEncoder
 from .objects import Kind
 from .ragged import Ragged, side_by_side
+from .sequences import SequenceReader
 from .sparse import SparseEncoder
-from .text import TextEncoder
+from .text import TextReader
 from .text_vectors import TextVectorEncoder
+
+# Kinds of columns that hold several tokens in a row.
+SEVERAL: tuple[Kind, ...] = ("text", "sequence", "sparse")
 
 Codes = dict[str, NDArray[Any] | Ragged]
 
@@ -39,7 +44,7 @@ def field_kinds(
 
     Returns
     -------
-    kinds : list of {"number", "category", "datetime", "text", "steps", "sparse"}
+    kinds : list of {"number", "category", "datetime", "text", "sequence", "steps", "sparse"}
         One per column.
 
     Raises
@@ -149,11 +154,12 @@ class TableEncoder:
 
     Numbers, the channels of steps and the parts of datetimes come first, then categories, the
     vectors of texts if an encoder gives them any, and the fields that hold several tokens each:
-    texts, or a sparse matrix. ``field_features_`` says which feature each of these belongs to.
+    texts, sequences, or a sparse matrix. ``field_features_`` says which feature each of these
+    belongs to.
 
     Parameters
     ----------
-    kinds : sequence of {"number", "category", "datetime", "text", "steps", "sparse"}
+    kinds : sequence of {"number", "category", "datetime", "text", "sequence", "steps", "sparse"}
         What each column is.
     numbers : BinEncoder or NormalScoreEncoder
         Encodes the numbers.
@@ -172,7 +178,12 @@ class TableEncoder:
         self.datetimes = DatetimeEncoder()
         self.categories = CategoryEncoder()
         self.vectors = TextVectorEncoder(text_encoder)
-        self.bags = SparseEncoder() if "sparse" in self.kinds else TextEncoder()
+        self.bags: BagEncoder | SparseEncoder = SparseEncoder()
+        if not self.is_sparse_:
+            several = [kind for kind in self.kinds if kind in SEVERAL]
+            self.bags = BagEncoder(
+                [TextReader() if kind == "text" else SequenceReader() for kind in several]
+            )
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> TableEncoder:
         """Learn the codes.
@@ -194,7 +205,7 @@ class TableEncoder:
         self.numbers.fit(self._numbers(columns), weight)
         self.categories.fit(self._of(columns, "category"))
         self.vectors.fit(self._of(columns, "text"))
-        self.bags.fit(self._of(columns, "text", "sparse"), weight)
+        self.bags.fit(self._of(columns, *SEVERAL), weight)
         self.field_features_ = np.array(
             [
                 *self._where("number"),
@@ -202,7 +213,7 @@ class TableEncoder:
                 *np.repeat(self._where("datetime"), self.datetimes.n_parts_),
                 *self._where("category"),
                 *(self._where("text") if self.vectors.sizes_ else []),
-                *self._where("text", "sparse"),
+                *self._where(*SEVERAL),
             ],
             dtype=np.intp,
         )
@@ -232,7 +243,7 @@ class TableEncoder:
         if self.vectors.sizes_:
             codes["vector"] = self.vectors.transform(self._of(columns, "text"), dtype)
         if self.n_bags_:
-            fields = self.bags.transform(self._of(columns, "text", "sparse"), dtype)
+            fields = self.bags.transform(self._of(columns, *SEVERAL), dtype)
             codes["bag"] = side_by_side(fields)
         return codes
 
@@ -244,7 +255,7 @@ class TableEncoder:
     @property
     def n_bags_(self) -> int:
         """Number of fields that hold several tokens."""
-        return len(self._where("text", "sparse"))
+        return len(self._where(*SEVERAL))
 
     def _where(self, *kinds: Kind) -> list[int]:
         return [position for position, own in enumerate(self.kinds) if own in kinds]

@@ -5,15 +5,21 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_attention.data.columns import table_columns
+from sk_attention.data.bags import BagEncoder, Vocabulary
+from sk_attention.data.columns import Column, table_columns
 from sk_attention.data.ragged import side_by_side
-from sk_attention.data.text import TextEncoder, Vocabulary
+from sk_attention.data.text import TextReader
 
 TEXTS = ["good film", "bad film", "", "good good day"]
 
 
 def fitted(texts=TEXTS, weight=None):
-    return Vocabulary().fit(texts, np.ones(len(texts)) if weight is None else np.array(weight))
+    weight = np.ones(len(texts)) if weight is None else np.array(weight)
+    return Vocabulary(TextReader()).fit(Column("t", np.array(texts, dtype=object)), weight)
+
+
+def held(own, texts, dtype=np.float64):
+    return own.transform(Column("t", np.array(texts, dtype=object)), dtype)
 
 
 def test_what_two_distinct_texts_hold_has_a_code_of_its_own():
@@ -42,7 +48,7 @@ def test_prior_is_larger_for_what_few_texts_hold():
 
 def test_bags_hold_codes_and_how_often():
     own = fitted()
-    length, parts = own.transform(["good film good", ""], np.float32)
+    length, parts = held(own, ["good film good", ""], np.float32)
     assert length.tolist() == [len(parts["id"]), 0]
     assert (np.diff(parts["id"]) > 0).all()
     times = dict(zip(parts["id"].tolist(), parts["value"].tolist(), strict=True))
@@ -60,7 +66,7 @@ def test_unknown_words_have_the_same_bucket_in_every_process():
 
 def test_unknown_word_shares_parts_with_known_ones():
     own = fitted(["payment due", "late payment"])
-    _, parts = own.transform(["repayments"], np.float64)
+    _, parts = held(own, ["repayments"])
     assert own.codes_["\0ment"] in parts["id"].tolist()
 
 
@@ -77,7 +83,7 @@ def test_words_and_the_codes_about_them():
 def test_shares_of_tokens_sum_to_what_the_text_holds():
     frame = pd.DataFrame({"a": ["x", *TEXTS, None], "b": ["", "day by day", *TEXTS]})
     columns = table_columns(frame)
-    encoder = TextEncoder().fit(columns, np.ones(6))
+    encoder = BagEncoder([TextReader(), TextReader()]).fit(columns, np.ones(6))
     bags = encoder.transform(columns, np.float64)
     ragged = side_by_side(bags)
     length, ids = ragged.length.numpy(), ragged.parts["id"].numpy()
@@ -92,7 +98,7 @@ def test_shares_of_tokens_sum_to_what_the_text_holds():
 
 def test_columns_have_codes_of_their_own():
     frame = pd.DataFrame({"a": TEXTS, "b": TEXTS})
-    encoder = TextEncoder().fit(table_columns(frame), np.ones(4))
+    encoder = BagEncoder([TextReader(), TextReader()]).fit(table_columns(frame), np.ones(4))
     (length, one), (_, other) = encoder.transform(table_columns(frame), np.float64)
     n_codes = len(encoder.prior_) // 2
     assert_array_equal(one["id"] + n_codes, other["id"])
@@ -103,4 +109,4 @@ def test_columns_have_codes_of_their_own():
 def test_what_is_no_text_is_refused(value):
     (column,) = table_columns(pd.DataFrame({"t": ["good", None, value]}, dtype=object))
     with pytest.raises(ValueError, match=r"Feature 't' is read as text, found .* of type "):
-        TextEncoder().fit([column], np.ones(3))
+        BagEncoder([TextReader()]).fit([column], np.ones(3))
