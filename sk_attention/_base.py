@@ -97,10 +97,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers, categories, booleans, datetimes, texts and lists; NaN and other missing values are
-            read as information. An array holds numbers or datetimes, and categories or texts where
-            ``categorical_features`` or ``text_features`` says so. A sparse matrix holds numbers,
-            and is never made dense. In an array of shape (n_samples, n_steps, n_channels) each step
+            Numbers, categories, booleans, datetimes, texts and lists; NaN and other missing values
+            are read as information. An array holds numbers or datetimes, and categories or texts
+            where ``categorical_features`` or ``text_features`` says so. A sparse matrix is never
+            made dense. In an array of shape (n_samples, n_steps, n_channels) each step
             is a feature.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
