@@ -57,7 +57,7 @@ def regression(train, valid, judged):
 def network(train, judged, seed):
     model = MultiTaskAttentionClassifier(text_features=["text"], random_state=seed)
     (X, y), (X_judged, y_judged) = train, judged
-    predicted = model.fit(X, y).predict(X_judged)
+    predicted = model.fit(X, y if y.width > 1 else y.to_series()).predict(X_judged)
     return accuracy(predicted.reshape(len(X_judged), -1), y_judged)
 
 
