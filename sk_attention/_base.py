@@ -20,11 +20,14 @@ from ._inputs import Table, check_columns, check_table
 from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
 from ._reading import ReadingMixin
+from ._token_reading import mean_sparse_attention
 from ._validation import PARAMETER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.batches import Rows
+from .data.columns import Column
 from .data.encoded import EncodedTable, merge_equal_rows
-from .data.fields import TableEncoder, field_kinds
+from .data.fields import Codes, TableEncoder, field_groups, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
+from .data.ragged import Ragged
 from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
 from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
@@ -46,6 +49,9 @@ BUILDING_PARAMETERS = (
     "numeric_embedding",
     "n_bins",
     "categorical_features",
+    "fields",
+    "text_features",
+    "text_encoder",
     "missing_label",
     "precision",
 )
@@ -90,10 +96,12 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers, categories, booleans and datetimes; NaN and other missing values are read as
-            information. An array holds numbers or datetimes, and categories where
-            ``categorical_features`` says so.
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Numbers, categories, booleans, datetimes, texts and lists; NaN and other missing values
+            are read as information. An array holds numbers or datetimes, and categories or texts
+            where ``categorical_features`` or ``text_features`` says so. A sparse matrix is never
+            made dense. In an array of shape (n_samples, n_steps, n_channels) each step
+            is a feature.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -197,10 +205,17 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             if self.numeric_embedding == "piecewise"
             else NormalScoreEncoder()
         )
-        kinds = field_kinds(table.columns, self.categorical_features)
-        self._table_encoder = TableEncoder(kinds, numbers).fit(table.columns, table.weight)
+        kinds = field_kinds(table.columns, self.categorical_features, self.text_features)
+        self._table_encoder = TableEncoder(kinds, numbers, self.text_encoder)
+        self._table_encoder.fit(table.columns, table.weight)
         device = resolve_device(self.device)
-        network = build_network(self, self._table_encoder, self._n_outputs(), self._seed)
+        groups = field_groups(table.columns, self.fields)
+        if self.fields is not None and self.attention != "hierarchical":
+            raise ValueError(
+                'fields say what attention="hierarchical" attends to within and across; got '
+                f"attention={self.attention!r}."
+            )
+        network = build_network(self, self._table_encoder, groups, self._n_outputs(), self._seed)
         precision = resolve_precision(self.precision, device, tiny)
         self.net_ = AttentionNet(
             network.to(device, precision.dtype),
@@ -338,7 +353,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         self.validation_scores_ = scores if len(scores) else None
         weight = rows.weight.astype(self._float_type)
         looked_at = Rows(self._tensors({**rows.codes, "weight": weight}))
-        self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
+        if self._table_encoder.is_sparse_:
+            self.attention_weights_ = mean_sparse_attention(self, looked_at, rows.weight)
+        else:
+            self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
         self.task_weights_ = net.module_.mixture.task_weights().detach().cpu().double().numpy()
 
     # ---- rows on the device --------------------------------------------------------------------
@@ -354,9 +372,12 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         target = target.squeeze(1) if target.shape[1] == 1 else target
         return Rows(self._tensors({**rows.codes, "weight": weight}), target)
 
-    def _tensors(self, codes: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    def _tensors(self, codes: Codes) -> dict[str, torch.Tensor | Ragged]:
         device = self.net_.device
-        return {name: torch.as_tensor(array, device=device) for name, array in codes.items()}
+        return {
+            name: own.to(device) if isinstance(own, Ragged) else torch.as_tensor(own, device=device)
+            for name, own in codes.items()
+        }
 
     @property
     def _float_type(self) -> type[np.floating[Any]]:
@@ -368,15 +389,16 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
         self._check_tasks(label_columns(y, warn_on_column_vector=False), "y")
         return y
 
-    def _encoded(self, X: Any) -> Rows:
-        """Check and encode rows to predict for."""
+    def _read_rows(self, X: Any) -> tuple[Rows, list[Column]]:
+        """Check rows to predict for, encode them, and return their columns too."""
         check_is_fitted(self)
         columns = check_columns(self, X, reset=False)
-        return Rows(self._tensors(self._table_encoder.transform(columns, self._float_type)))
+        codes = self._table_encoder.transform(columns, self._float_type)
+        return Rows(self._tensors(codes)), columns
 
     def _ensemble_outputs(self, X: Any) -> NDArray[np.float64]:
         """Return (n_samples, n_tasks, n_outputs) for rows to predict for."""
-        rows = self._encoded(X)
+        rows, _ = self._read_rows(X)
         return self.net_.ensemble_outputs(rows).astype(np.float64)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -392,6 +414,8 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         tags.target_tags.required = True
         return tags

@@ -6,22 +6,28 @@ from collections.abc import Sequence
 from math import log2
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ._validation import check_heads, check_layers
 from .data.fields import TableEncoder
 from .data.groups import ColumnGroup
 from .data.numeric import BinEncoder
+from .nn.bags import BagTokens
 from .nn.features import FeatureVectors
 from .nn.layers import linear
 from .nn.multi_task import MultiTaskNetwork, Sizes
 from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
+from .nn.vectors import VectorTokens
 
 # All tokens of a row together hold about this many numbers at the most, unless that would leave
 # fewer than MIN_EMBEDDING_DIM to a token: wide tables get small tokens.
 MAX_INPUTS = 4096
 MIN_EMBEDDING_DIM = 4
 MAX_EMBEDDING_DIM = 16
+MAX_POOLED_DIM = 128
+MAX_EMBEDDED = 2**23
 
 # Members cost time in proportion to tasks x members x inputs. Twice as many are no more accurate
 # (docs/decisions/0009-the-default-recipe.md).
@@ -32,7 +38,11 @@ MAX_MEMBER_INPUTS = 65_536
 
 
 def build_network(
-    estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int
+    estimator: Any,
+    encoder: TableEncoder,
+    groups: NDArray[np.intp],
+    n_outputs: Sequence[int],
+    seed: int,
 ) -> MultiTaskNetwork:
     """Return the network that an estimator's parameters describe, for its encoded data.
 
@@ -42,6 +52,8 @@ def build_network(
         Gives the parameters.
     encoder : TableEncoder
         The fitted encoder of X.
+    groups : ndarray of shape (n_features,)
+        The field of each feature.
     n_outputs : sequence of int
         Outputs of each task.
     seed : int
@@ -58,10 +70,13 @@ def build_network(
         If ``embedding_dim`` is not a multiple of ``n_heads``, or a layer has no units.
     """
     generator = torch.Generator().manual_seed(seed)
-    n_tokens = len(encoder.token_features_)
+    n_tokens, n_queries = len(encoder.field_features_), len(n_outputs)
+    if estimator.attention == "self":
+        n_queries = 1
     embedding_dim = estimator.embedding_dim
     if embedding_dim == "auto":
-        embedding_dim = auto_embedding_dim(n_tokens, estimator.n_heads)
+        n_codes = len(encoder.bags.prior_)
+        embedding_dim = auto_embedding_dim(n_tokens, estimator.n_heads, n_codes)
     check_heads(embedding_dim, estimator.n_heads)
     n_members = estimator.n_members
     if n_members == "auto":
@@ -76,11 +91,14 @@ def build_network(
         dropout=estimator.dropout,
         sharpness=estimator.attention_sharpness,
     )
-    tokens = build_tokens(encoder, embedding_dim, generator)
-    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
+    field = groups[encoder.field_features_].tolist()
+    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
 
 
-def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Generator) -> Tokens:
+def build_tokens(
+    encoder: TableEncoder, embedding_dim: int, n_queries: int, generator: torch.Generator
+) -> Tokens:
     """Return the tokens for a table's codes.
 
     Parameters
@@ -89,6 +107,8 @@ def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Gen
         The fitted encoder.
     embedding_dim : int
         Size of a token.
+    n_queries : int
+        Queries that read fields of several tokens, each in its own way.
     generator : torch.Generator
         Source of the initial weights.
 
@@ -105,7 +125,13 @@ def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Gen
         numbers = PeriodicTokens(encoder.numbers.n_columns_, embedding_dim, generator)
     cardinalities = encoder.categories.cardinalities_
     categories = CategoryTokens(cardinalities, embedding_dim, generator) if cardinalities else None
-    return Tokens(numbers, categories)
+    sizes, bags = encoder.vectors.sizes_, None
+    vectors = VectorTokens(sizes, embedding_dim, generator) if sizes else None
+    if len(encoder.bags.prior_):
+        prior = torch.as_tensor(encoder.bags.prior_, dtype=torch.float32)
+        n_fields = encoder.n_bags_
+        bags = BagTokens(prior, n_fields, n_queries, embedding_dim, generator)
+    return Tokens(numbers, categories, vectors, bags)
 
 
 def build_features(
@@ -130,22 +156,26 @@ def build_features(
     if not len(group):
         return None
     tokens = vectors = None
-    if len(group.encoder_.token_features_):
-        tokens = build_tokens(group.encoder_, embedding_dim, generator)
+    if len(group.encoder_.field_features_):
+        tokens = build_tokens(group.encoder_, embedding_dim, 1, generator)
     if group.n_numbers:
         vectors = linear(group.n_numbers, embedding_dim, generator)
     return FeatureVectors(tokens, vectors, group.name)
 
 
-def auto_embedding_dim(n_tokens: int, n_heads: int) -> int:
+def auto_embedding_dim(n_tokens: int, n_heads: int, n_codes: int = 0) -> int:
     """Return 16, less for tables of more than 256 columns, and a multiple of ``n_heads``.
 
     Parameters
     ----------
     n_tokens : int
-        Tokens of a row.
+        Tokens of a row: its fields.
     n_heads : int
         Heads of the attention.
+    n_codes : int, default=0
+        Codes of fields of several tokens. What many words say together does not fit in 16 numbers:
+        where there are any, tokens are of 128 in tables of up to 32 columns, fewer where all codes
+        together would take more than 8 million.
 
     Returns
     -------
@@ -153,7 +183,10 @@ def auto_embedding_dim(n_tokens: int, n_heads: int) -> int:
         At least 4: the power of two at which all tokens of a row hold about 4,096 numbers.
     """
     fair = 2 ** int(log2(MAX_INPUTS / n_tokens)) if n_tokens <= MAX_INPUTS else 1
-    dim = min(max(fair, MIN_EMBEDDING_DIM), MAX_EMBEDDING_DIM)
+    most = MAX_EMBEDDING_DIM
+    if n_codes:
+        most = max(min(MAX_POOLED_DIM, 2 ** int(log2(MAX_EMBEDDED / n_codes))), most)
+    dim = min(max(fair, MIN_EMBEDDING_DIM), most)
     return -(-dim // n_heads) * n_heads
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -15,7 +16,7 @@ from sklearn.utils.validation import (
 )
 
 from ._labels import LabelColumns, keep_mixed, label_columns
-from .data.columns import Column, array_columns, is_table, table_columns, take_rows
+from .data.columns import Column, array_columns, is_table, step_columns, table_columns, take_rows
 
 
 @dataclass(frozen=True)
@@ -95,34 +96,83 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
     Parameters
     ----------
     estimator : BaseEstimator
-        Whose features these are; its ``categorical_features`` says whether an array may hold text.
-    X : array-like or DataFrame of shape (n_samples, n_features)
-        Features.
+        Whose features these are; its ``categorical_features`` and ``text_features`` say whether an
+        array may hold text.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Features; or an array of shape (n_samples, n_steps, n_channels).
     reset : bool
         Whether the estimator learns names and number of the features, or compares them.
 
     Returns
     -------
     columns : list of Column
-        One per feature.
+        One per feature; a sparse matrix is a single column.
 
     Raises
     ------
     TypeError
-        If X is a lazy data frame.
+        If X is a lazy data frame, or sparse where a dense table was fitted.
     ValueError
         If X is empty, not two-dimensional, an array of text alone, or differs from what the
         estimator was fitted on.
     """
+    if issparse(X) or (not reset and estimator._table_encoder.is_sparse_):
+        return [_sparse_column(estimator, X, reset=reset)]
+    steps = _as_steps(X)
+    if steps is not None:
+        return _step_columns(estimator, steps, reset=reset)
     columns = read_columns(estimator, X, reset=reset)
-    dtype, chosen = getattr(columns[0].values, "dtype", None), estimator.categorical_features
+    if not reset and estimator._table_encoder.n_channels_ is not None:
+        raise ValueError(
+            f"X has two dimensions, but {type(estimator).__name__} was fitted on an array of "
+            f"{estimator.n_features_in_} steps and {estimator._table_encoder.n_channels_} channels."
+        )
+    dtype = getattr(columns[0].values, "dtype", None)
+    chosen = estimator.categorical_features, estimator.text_features
     text = isinstance(dtype, np.dtype) and dtype.kind in "SUT"
-    if text and (chosen is None or isinstance(chosen, str)):
+    if text and all(own is None or isinstance(own, str) for own in chosen):
         raise ValueError(
             f"X is an array that holds text, of dtype {dtype}: name the columns of text in "
-            "categorical_features, or pass a data frame."
+            "text_features or, where each text is a category, in categorical_features; or pass a "
+            "data frame."
         )
     return columns
+
+
+def _as_steps(X: Any) -> NDArray[Any] | None:
+    """Return X as an array if it has three dimensions."""
+    if is_table(X):
+        return None
+    X = _as_array(X)
+    return X if isinstance(X, np.ndarray) and X.ndim == 3 else None
+
+
+def _step_columns(estimator: Any, X: NDArray[Any], *, reset: bool) -> list[Column]:
+    """Check an array of three dimensions, and return its steps."""
+    if not X.shape[2]:
+        raise ValueError(f"X has no channel: its shape is {X.shape}.")
+    options = {"allow_nd": True, "dtype": np.float64, "ensure_all_finite": "allow-nan"}
+    X = validate_data(estimator, X, reset=reset, **options)
+    if not reset and X.shape[2] != estimator._table_encoder.n_channels_:
+        then = estimator._table_encoder.n_channels_
+        raise ValueError(
+            f"X has {X.shape[2]} channels, but {type(estimator).__name__} was fitted "
+            + ("on a table of two dimensions." if then is None else f"with {then}.")
+        )
+    return step_columns(X)
+
+
+def _sparse_column(estimator: Any, X: Any, *, reset: bool) -> Column:
+    """Return a sparse matrix as the one column that it is read as."""
+    if not reset and not estimator._table_encoder.is_sparse_:
+        raise TypeError(
+            f"X is a sparse matrix, but {type(estimator).__name__} was fitted on a dense table: "
+            "pass X.toarray()."
+        )
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=reset)
+    X = csr_array(X)
+    X.sum_duplicates()
+    return Column("X", X)
 
 
 def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:

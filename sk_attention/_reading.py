@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
+from sklearn.utils import Bunch
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ._token_reading import sparse_attention, token_attention
 from .data.batches import Rows
+from .data.columns import Column
 
 
 class ReadingMixin(TransformerMixin):
@@ -22,24 +25,43 @@ class ReadingMixin(TransformerMixin):
     _table_encoder: Any
 
     @abstractmethod
-    def _encoded(self, X: Any) -> Rows:
-        """Check and encode rows to predict for."""
+    def _read_rows(self, X: Any) -> tuple[Rows, list[Column]]:
+        """Check rows to predict for, encode them, and return their columns too."""
 
-    def attend(self, X: Any) -> NDArray[np.float64]:
+    def attend(self, X: Any, level: str = "feature") -> NDArray[np.float64] | Bunch:
         """Return where each task looks in each row.
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows like those of ``fit``.
+        level : {"feature", "token"}, default="feature"
+            "token" tells words of a text apart.
 
         Returns
         -------
-        weights : ndarray of shape (n_samples, n_tasks, n_features)
-            Attention weights: not negative, they sum to 1 over the features. Where the task looks
-            is not by itself what decides its prediction.
+        weights : ndarray of shape (n_samples, n_tasks, n_features), or Bunch
+            Attention weights: not negative, they sum to 1 over the features; over none for a row
+            of a sparse matrix that stores nothing. Where the task looks is not by itself what
+            decides its prediction.
+
+            With ``level="token"`` a Bunch of arrays with one entry per token: ``row`` and
+            ``feature``, its position in ``X``; ``token``, the word, or the name of a feature that
+            is a single token; ``weights`` (n_all_tokens, n_tasks), which sum to 1 over the tokens
+            of a row. What is about several words, such as a pair of them, counts equally for each.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is neither of the two.
         """
-        rows = self._encoded(X)
+        if level not in ("feature", "token"):
+            raise ValueError(f'level must be "feature" or "token"; got {level!r}.')
+        rows, columns = self._read_rows(X)
+        if level == "token":
+            return token_attention(self, columns, rows)
+        if self._table_encoder.is_sparse_:
+            return sparse_attention(self, rows)
         return self._by_feature(
             self.net_.forward_rows(lambda inputs: self.net_.module_.read(inputs).weights, rows)
         )
@@ -57,7 +79,7 @@ class ReadingMixin(TransformerMixin):
         representation : ndarray of shape (n_samples, n_tasks * embedding_dim)
             The tasks' representations side by side.
         """
-        rows = self._encoded(X)
+        rows, _ = self._read_rows(X)
         read = self.net_.forward_rows(
             lambda inputs: self.net_.module_.read(inputs).representation.flatten(1), rows
         )
@@ -84,7 +106,7 @@ class ReadingMixin(TransformerMixin):
 
     def _by_feature(self, weights: NDArray[Any]) -> NDArray[np.float64]:
         """Sum attention over the tokens of each feature, along the last axis."""
-        features = self._table_encoder.token_features_
+        features = self._table_encoder.field_features_
         out = np.zeros((*weights.shape[:-1], self.n_features_in_))
         if len(features) == self.n_features_in_:  # one token each
             out[..., features] = weights

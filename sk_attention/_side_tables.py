@@ -8,7 +8,6 @@ import numpy as np
 
 from ._interactions import Ids
 from .data.columns import Column, is_table, table_columns
-from .data.fields import Codes
 from .data.groups import ColumnGroup
 from .data.roles import ROLES, resolve_role
 
@@ -54,12 +53,12 @@ class SideTable:
         self.group_ = ColumnGroup(role, others).fit(columns, np.ones(len(codes)))
         order = np.argsort(codes)
         unknown = self.group_.unknown(1)
-        self._codes: Codes = {  # row 0 is for those that the table does not have
+        self._codes: dict[str, NDArray[Any]] = {  # row 0 is for those that the table does not have
             name: np.concatenate([unknown[name], values[order]])
             for name, values in self.group_.codes(columns).items()
         }
 
-    def codes(self, ids: Column) -> Codes:
+    def codes(self, ids: Column) -> dict[str, NDArray[Any]]:
         """Return the codes of ids, those of nothing known where the table does not have them.
 
         Parameters

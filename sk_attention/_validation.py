@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
-    "attention": [StrOptions({"cross", "self", "double"})],
+    "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -23,6 +23,9 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+    "fields": [Mapping, None],
+    "text_features": ["array-like", None],
+    "text_encoder": [HasMethods(["fit", "transform"]), callable, Mapping, None],
     "optimizer": [StrOptions({"adamw", "sgd"}), callable],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,18 +50,20 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
 
     Parameters
     ----------
-    attention : {"cross", "self", "double"}, default="cross"
+    attention : {"cross", "self", "double", "hierarchical"}, default="cross"
         What the tasks' attention is paid to. "cross": each task's query meets the features' own
         tokens. "self": the tokens first attend to each other, and all tasks share one reading.
         "double": the tokens first attend to each other, then each task reads them by itself. The
-        values read are the features' own in all three.
+        values read are the features' own in all three. "hierarchical": each task first pools the
+        features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
+        its field's times that within the field.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
         Attention heads; ``embedding_dim`` must be a multiple. Attention weights are the heads'
         mean.
     n_layers : int, default=1
-        Blocks of self attention, for ``attention="self"`` and ``"double"``.
+        Blocks of self attention, in all kinds but ``"cross"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
         tasks or very many features.
@@ -80,6 +82,18 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which features are categories: those whose dtype says so (strings, categories), or these
         besides, as a mask, positions or names.
+    fields : mapping of str to list, or None, default=None
+        Groups of features for ``attention="hierarchical"``, by names or positions:
+        ``{"income": ["salary", "bonus"]}``. Other features, each with all its parts if it is a
+        date, are fields of their own.
+    text_features : None or array-like, default=None
+        Which features are texts, as a mask, positions or names: their words, pairs of words and
+        parts of words are tokens, which each task reads with attention of its own. Other strings
+        are categories.
+    text_encoder : transformer, callable, mapping or None, default=None
+        Gives each text a vector, which is one more token of its column: a transformer from texts
+        to a dense array, cloned and fitted for each column; a callable from a list of texts to an
+        array (n_texts, n_numbers); or vectors of words, whose mean is taken.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -198,6 +212,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
+        fields: Mapping[str, Any] | None = None,
+        text_features: Any = None,
+        text_encoder: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -229,6 +246,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
+        self.fields = fields
+        self.text_features = text_features
+        self.text_encoder = text_encoder
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -437,18 +457,20 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
 
     Parameters
     ----------
-    attention : {"cross", "self", "double"}, default="cross"
+    attention : {"cross", "self", "double", "hierarchical"}, default="cross"
         What the tasks' attention is paid to. "cross": each task's query meets the features' own
         tokens. "self": the tokens first attend to each other, and all tasks share one reading.
         "double": the tokens first attend to each other, then each task reads them by itself. The
-        values read are the features' own in all three.
+        values read are the features' own in all three. "hierarchical": each task first pools the
+        features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
+        its field's times that within the field.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
         Attention heads; ``embedding_dim`` must be a multiple. Attention weights are the heads'
         mean.
     n_layers : int, default=1
-        Blocks of self attention, for ``attention="self"`` and ``"double"``.
+        Blocks of self attention, in all kinds but ``"cross"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
         tasks or very many features.
@@ -467,6 +489,18 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which features are categories: those whose dtype says so (strings, categories), or these
         besides, as a mask, positions or names.
+    fields : mapping of str to list, or None, default=None
+        Groups of features for ``attention="hierarchical"``, by names or positions:
+        ``{"income": ["salary", "bonus"]}``. Other features, each with all its parts if it is a
+        date, are fields of their own.
+    text_features : None or array-like, default=None
+        Which features are texts, as a mask, positions or names: their words, pairs of words and
+        parts of words are tokens, which each task reads with attention of its own. Other strings
+        are categories.
+    text_encoder : transformer, callable, mapping or None, default=None
+        Gives each text a vector, which is one more token of its column: a transformer from texts
+        to a dense array, cloned and fitted for each column; a callable from a list of texts to an
+        array (n_texts, n_numbers); or vectors of words, whose mean is taken.
     optimizer : {"adamw", "sgd"} or callable, default="adamw"
         A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
         called with parameter groups and ``lr``.
@@ -570,6 +604,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
+        fields: Mapping[str, Any] | None = None,
+        text_features: Any = None,
+        text_encoder: Any = None,
         optimizer: str | BuildOptimizer = "adamw",
         learning_rate: float = 0.004,
         weight_decay: float = 0.0001,
@@ -599,6 +636,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
+        self.fields = fields
+        self.text_features = text_features
+        self.text_encoder = text_encoder
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

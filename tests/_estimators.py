@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 from sk_attention import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
 
 KINDS = (MultiTaskAttentionClassifier, MultiTaskAttentionRegressor)
-ATTENTIONS = ("cross", "self", "double")
+ATTENTIONS = ("cross", "self", "double", "hierarchical")
 
 # Sizes at which a fit takes a fraction of a second.
 SMALL = {

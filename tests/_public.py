@@ -13,6 +13,7 @@ PUBLIC_MODULES = (
     "sk_attention.datasets",
     "sk_attention.inspection",
     "sk_attention.model_selection",
+    "sk_attention.preprocessing",
 )
 
 

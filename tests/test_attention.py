@@ -86,7 +86,7 @@ def test_attention_is_aligned_with_the_features():
     frame = mixed_frame()
     y = np.column_stack([frame["colour"] == "red", frame["weight"] > 0])
     model = one_pass(classifier(precision="float64", **{**SIZES, "n_heads": 1}), frame, y)
-    tokens = model._table_encoder.token_features_
+    tokens = model._table_encoder.field_features_
     names = model.feature_names_in_[tokens].tolist()
     # numbers first, then the parts of datetimes, then categories
     assert names == ["size", "weight", *["when"] * 5, "colour", "shape"]

@@ -60,7 +60,10 @@ def refuses(model, X, y, match, error=ValueError, **fit_params):
         (pl.DataFrame(-INFINITE, schema=list("abcd")), "X contains infinity.*'c' is -inf in row 1"),
         (X + 1j, "Complex data not supported"),
         (FRAME.assign(b=X[:, 1] + 1j), "Complex data not supported: feature 'b' holds"),
-        (X.astype(str), "X is an array that holds text, of dtype <U.*categorical_features"),
+        (
+            X.astype(str),
+            "X is an array that holds text, of dtype <U.*text_features or, .* categorical_features",
+        ),
         (np.where(X > 9, X, [[1, "x", dt.date(2024, 5, 6), 2]]), "Feature 'x1' .* found 'x'"),
         ([[1.0, "x"], [2.0, 3.0]] * 30, "Feature 'x1' is read as numbers, found 'x'"),
         (np.where(X > 2, "many", X.astype(object)), "many"),
@@ -78,8 +81,44 @@ def test_bad_features_are_refused(kind, bad, match):
 
 
 @over_kinds
-def test_sparse_features_are_refused(kind):
-    refuses(small(kind), csr_array(X), Y_ONE, "[Ss]parse", error=TypeError)
+def test_sparse_rows_for_a_dense_table_are_refused(kind):
+    model = one_pass(small(kind), X, Y_ONE)
+    with pytest.raises(TypeError, match=r"X is a sparse matrix, but .* dense .*X.toarray\(\)"):
+        model.predict(csr_array(X))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@over_kinds
+def test_sparse_features_that_are_no_numbers_are_refused(kind, bad):
+    refuses(small(kind), csr_array(np.where(X > 2, bad, X)), Y_ONE, "contains (NaN|infinity)")
+
+
+@pytest.mark.parametrize("parameter", ["categorical_features", "text_features"])
+def test_columns_of_a_sparse_matrix_are_numbers_alone(parameter):
+    model = classifier(**{parameter: [0]})
+    refuses(model, csr_array(X), Y_ONE, f"{parameter} names columns, but X is sparse")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "match"),
+    [
+        (["d"], "text_features names 'd', which is not a feature of X; the features are"),
+        ([4], "text_features must hold positions from 0 to 1; got 4"),
+        ([True], "text_features as a mask must have one entry per feature"),
+        (["t"], "Feature 't' is named in both categorical_features and text_features"),
+        (["n"], "Feature 'n' is read as text, found 0.5 of type float"),
+    ],
+)
+def test_impossible_texts_are_refused(chosen, match):
+    frame = pd.DataFrame({"t": ["good", None] * 30, "n": 0.5})
+    categories = ["t"] if "both" in match else "from_dtype"
+    refuses(classifier(text_features=chosen, categorical_features=categories), frame, Y_ONE, match)
+
+
+def test_only_two_levels_of_attention_are_known():
+    model = one_pass(classifier(), X, Y_ONE)
+    with pytest.raises(ValueError, match='level must be "feature" or "token"; got \'word\''):
+        model.attend(X, level="word")
 
 
 @over_kinds
@@ -338,7 +377,7 @@ BAD_DATA = {
     "infinite": (INFINITE, Y),
     "short y": (X, Y[:7]),
     "missing y": (X, np.full((60, 2), np.nan)),
-    "sparse": (csr_array(X), Y),
+    "sparse without numbers": (csr_array(INFINITE), Y),
     "no y": (X, None),
 }
 # Only where a fit goes on from another.

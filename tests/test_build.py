@@ -20,6 +20,11 @@ def encoder(kinds=("number", "category", "number"), numbers=None, n_rows=20):
     return own.fit(columns, np.ones(n_rows)), columns
 
 
+def build(asked, table, n_outputs, seed):
+    groups = np.arange(len(table.kinds))
+    return build_network(asked, table, groups, n_outputs, seed)
+
+
 def tensors(codes):
     return {name: torch.as_tensor(array) for name, array in codes.items()}
 
@@ -35,19 +40,19 @@ def estimator(**changes):
 )
 def test_tokens_take_the_codes_of_their_encoder(kinds, numbers):
     table, columns = encoder(kinds, numbers)
-    tokens = build_tokens(table, 8, torch.Generator().manual_seed(0))
+    tokens = build_tokens(table, 8, 2, torch.Generator().manual_seed(0))
     out = tokens(tensors(table.transform(columns, np.float32)))
     assert out.shape == (20, len(kinds), 8)
     assert out.isfinite().all()
 
 
-@pytest.mark.parametrize("attention", ["cross", "self", "double"])
+@pytest.mark.parametrize("attention", ["cross", "self", "double", "hierarchical"])
 def test_network_has_the_sizes_that_were_asked_for(attention):
     table, columns = encoder()
     asked = estimator(
         attention=attention, embedding_dim=12, n_heads=3, n_members=5, hidden_layer_sizes=(7, 9)
     )
-    network = build_network(asked, table, [2, 4], seed=0)
+    network = build(asked, table, [2, 4], seed=0)
     codes = tensors(table.transform(columns, np.float32))
     assert network(codes).shape == (20, 2, 5, 4)
     assert network.read(codes).representation.shape == (20, 2, 12)
@@ -57,7 +62,7 @@ def test_network_has_the_sizes_that_were_asked_for(attention):
 def test_one_hidden_layer_may_be_given_as_an_integer():
     table, _ = encoder()
     built = [
-        build_network(estimator(hidden_layer_sizes=size), table, [2], seed=0).state_dict()
+        build(estimator(hidden_layer_sizes=size), table, [2], seed=0).state_dict()
         for size in (6, (6,), [6])
     ]
     for other in built[1:]:
@@ -67,9 +72,7 @@ def test_one_hidden_layer_may_be_given_as_an_integer():
 def test_seed_decides_the_initial_weights():
     table, _ = encoder()
     before = torch.get_rng_state()
-    first, again, other = (
-        build_network(estimator(), table, [2], seed).state_dict() for seed in (1, 1, 2)
-    )
+    first, again, other = (build(estimator(), table, [2], seed).state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -81,7 +84,7 @@ def test_heads_must_divide_the_embedding():
         ValueError,
         match=r"embedding_dim must be a multiple of n_heads; got embedding_dim=8 and n_heads=3\.",
     ):
-        build_network(estimator(embedding_dim=8, n_heads=3), table, [2], seed=0)
+        build(estimator(embedding_dim=8, n_heads=3), table, [2], seed=0)
 
 
 @given(st.integers(1, 20_000), st.integers(1, 12))

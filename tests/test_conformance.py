@@ -68,7 +68,7 @@ def test_defaults_pass_every_check(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(list(variants("self", "double")))
+@parametrize_with_checks(list(variants("self", "double", "hierarchical")))
 def test_other_kinds_of_attention_pass_every_check(estimator, check):
     passes(estimator, check)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from .ragged import Ragged
+
 Batch = tuple[dict[str, Tensor], Tensor]
 
 
@@ -15,22 +17,30 @@ class Rows(torch.utils.data.Dataset[Batch]):
 
     Parameters
     ----------
-    inputs : mapping of str to Tensor
-        What the network reads, and ``weight`` for the loss; at least one tensor.
+    inputs : mapping of str to Tensor or Ragged
+        What the network reads, and ``weight`` for the loss; at least one. The tensors of ragged
+        fields come out under names of their own, see `Ragged.named`.
     target : Tensor of shape (n_rows, ...), default=None
         What the loss compares with; None where there is no loss.
     """
 
-    def __init__(self, inputs: Mapping[str, Tensor], target: Tensor | None = None) -> None:
+    def __init__(self, inputs: Mapping[str, Tensor | Ragged], target: Tensor | None = None) -> None:
         self.inputs = dict(inputs)
-        first = next(iter(self.inputs.values()))
-        self.target = first.new_empty(len(first), 0) if target is None else target
+        if target is None:
+            first = next(iter(self.inputs.values()))
+            target = torch.empty(len(first), 0, device=first.device)
+        self.target = target
 
     def __len__(self) -> int:
         return len(self.target)
 
     def __getitem__(self, rows: slice | Tensor) -> Batch:
-        inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
+        inputs: dict[str, Tensor] = {}
+        for name, values in self.inputs.items():
+            if isinstance(values, Ragged):
+                inputs.update(values[rows].named(name))
+            else:
+                inputs[name] = values[rows]
         return inputs, self.target[rows]
 
 

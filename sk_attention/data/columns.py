@@ -9,6 +9,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from sk_attention._labels import is_missing
 
 from .objects import (
     DATETIMES,
@@ -31,12 +34,16 @@ class Column:
     ----------
     name : str
         The feature's name, or ``"x3"`` for the fourth column of an array.
-    values : ndarray or narwhals.Series
-        The values.
+    values : ndarray, narwhals.Series, or CSR matrix
+        The values, of shape (n_rows,); a step of an array of three dimensions is a column of shape
+        (n_rows, n_channels), and a sparse matrix is a single column.
     """
 
     name: str
     values: Any
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
 
     @cached_property
     def kind(self) -> Kind:
@@ -47,6 +54,10 @@ class Column:
         ValueError
             If they are complex numbers.
         """
+        if issparse(self.values):
+            return "sparse"
+        if len(self.values.shape) == 2:
+            return "steps"
         array = self._array
         if array is None:
             return _series_kind(self.values)
@@ -95,6 +106,43 @@ class Column:
         values = as_objects(self.values) if is_array else self.values.to_list()
         objects: list[Any] = with_none(object_array(values)).tolist()
         return objects
+
+    def as_texts(self) -> list[str]:
+        """Return the values as texts, empty where missing.
+
+        Raises
+        ------
+        ValueError
+            If a value is something else.
+        """
+        texts = ["" if value is None else value for value in self.as_objects()]
+        culprit = next((text for text in texts if not isinstance(text, str)), None)
+        if culprit is not None:
+            raise ValueError(
+                f"Feature {self.name!r} is read as text, found {culprit!r} of type "
+                f"{type(culprit).__name__}."
+            )
+        return texts
+
+    def as_sequences(self) -> list[list[Any]]:
+        """Return the values as lists without what is missing in them; empty where missing.
+
+        Raises
+        ------
+        ValueError
+            If a value is something else.
+        """
+        cells = ["" if cell is None else cell for cell in self.as_objects()]
+        sequences = []
+        for cell in cells:
+            if isinstance(cell, str) and cell:
+                raise _no_sequence(cell, self.name)
+            try:
+                items = object_array(list(cell))
+            except (TypeError, ValueError) as error:
+                raise _no_sequence(cell, self.name) from error
+            sequences.append(items[~is_missing(items)].tolist())
+        return sequences
 
     def as_datetimes(self, zone: str | None) -> NDArray[np.datetime64]:
         """Return wall time in microseconds, NaT where missing.
@@ -209,6 +257,22 @@ def array_columns(X: NDArray[Any], names: list[str] | None = None) -> list[Colum
     return [Column(name, X[:, j]) for j, name in enumerate(names)]
 
 
+def step_columns(X: NDArray[Any]) -> list[Column]:
+    """Return the columns of a three-dimensional array: its steps.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_steps, n_channels)
+        Numbers.
+
+    Returns
+    -------
+    columns : list of Column
+        Views of ``X``, named x0, x1, ...
+    """
+    return [Column(f"x{j}", X[:, j]) for j in range(X.shape[1])]
+
+
 def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     """Return the columns with the rows where ``rows`` is True.
 
@@ -230,18 +294,26 @@ def take_rows(columns: list[Column], rows: NDArray[np.bool_]) -> list[Column]:
     return [
         replace(
             column,
-            values=column.values[rows]
-            if isinstance(column.values, np.ndarray)
-            else column.values.filter(keep),
+            values=column.values.filter(keep)
+            if isinstance(column.values, nw.Series)
+            else column.values[rows],
         )
         for column in columns
     ]
+
+
+def _no_sequence(cell: Any, name: str) -> ValueError:
+    return ValueError(
+        f"Feature {name!r} is read as sequences, found {cell!r} of type {type(cell).__name__}."
+    )
 
 
 def _series_kind(series: nw.Series[Any]) -> Kind:
     dtype = series.dtype  # asked once: narwhals works it out anew each time
     if dtype.is_numeric() or dtype == nw.Boolean or dtype == nw.Duration:
         return "number"
+    if dtype == nw.List or dtype == nw.Array:
+        return "sequence"
     return "datetime" if dtype == nw.Datetime or dtype == nw.Date else "category"
 
 

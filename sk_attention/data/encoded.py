@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .ragged import Ragged
 from .targets import EncodedTargets
 
 
@@ -18,7 +19,7 @@ class EncodedTable:
 
     Attributes
     ----------
-    codes : mapping of str to ndarray of shape (n_rows, n_fields of a kind)
+    codes : mapping of str to ndarray of shape (n_rows, n_fields of a kind), or Ragged
         What the network's tokens read.
     targets : EncodedTargets
         What the losses read.
@@ -26,7 +27,7 @@ class EncodedTable:
         Weights of the rows, or of their labels.
     """
 
-    codes: Mapping[str, NDArray[Any]]
+    codes: Mapping[str, NDArray[Any] | Ragged]
     targets: EncodedTargets
     weight: NDArray[np.float64]
 
@@ -66,7 +67,8 @@ def merge_equal_rows(table: EncodedTable) -> EncodedTable:
     merged : EncodedTable
         Distinct rows, sorted; their weights are sums.
     """
-    parts = [*table.codes.values(), table.targets.values, table.targets.observed]
+    codes = [own.padded() if isinstance(own, Ragged) else own for own in table.codes.values()]
+    parts = [*codes, table.targets.values, table.targets.observed]
     cells = np.column_stack([part.astype(np.float64) for part in parts])
     _, first, merged = np.unique(cells, axis=0, return_index=True, return_inverse=True)
     rows = table.take(first)

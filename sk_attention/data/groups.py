@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -72,7 +73,9 @@ class ColumnGroup:
         self.encoder_ = TableEncoder(kinds, BinEncoder(bins)).fit(plain, weight)
         return self
 
-    def codes(self, columns: Sequence[Column], dtype: DTypeLike = np.float32) -> Codes:
+    def codes(
+        self, columns: Sequence[Column], dtype: DTypeLike = np.float32
+    ) -> dict[str, NDArray[Any]]:
         """Return the codes of a table's rows.
 
         Parameters
@@ -96,7 +99,7 @@ class ColumnGroup:
             codes["vector"] = self.vectors_.transform(vectors, dtype)
         return self._named(codes)
 
-    def unknown(self, n_rows: int, dtype: DTypeLike = np.float32) -> Codes:
+    def unknown(self, n_rows: int, dtype: DTypeLike = np.float32) -> dict[str, NDArray[Any]]:
         """Return the codes of rows of which nothing is known.
 
         Parameters
@@ -121,5 +124,9 @@ class ColumnGroup:
         """How many numbers the vectors of a row hold."""
         return sum(self.vectors_.sizes_)
 
-    def _named(self, codes: Codes) -> Codes:
-        return {f"{self.name}.{kind}": values for kind, values in codes.items()}
+    def _named(self, codes: Codes) -> dict[str, NDArray[Any]]:
+        plain: dict[str, NDArray[Any]] = {}
+        for kind, values in codes.items():
+            assert isinstance(values, np.ndarray)  # a group has no fields of several tokens
+            plain[f"{self.name}.{kind}"] = values
+        return plain

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from sk_attention._labels import is_missing
 
-Kind = Literal["number", "category", "datetime"]
+Kind = Literal["number", "category", "datetime", "text", "sequence", "steps", "sparse"]
 
 NUMBERS = (Real, Decimal, np.bool_)
 COMPLEX = (complex, np.complexfloating)
 DURATIONS = (dt.timedelta, np.timedelta64)
+SEQUENCES = (list, np.ndarray)
 DATETIMES = (dt.date, np.datetime64)  # a datetime is a date too
 
 
@@ -90,9 +91,9 @@ def array_kind(values: NDArray[Any], name: str) -> Kind:
 
     Returns
     -------
-    kind : {"number", "category", "datetime"}
-        Objects are numbers or durations where nothing else is among them, likewise datetimes;
-        otherwise they are categories.
+    kind : {"number", "category", "datetime", "sequence"}
+        Objects are numbers or durations where nothing else is among them, likewise datetimes, and
+        lists or arrays; otherwise they are categories.
 
     Raises
     ------
@@ -111,6 +112,8 @@ def array_kind(values: NDArray[Any], name: str) -> Kind:
         return "category"
     if _all_of(types, DATETIMES):
         return "datetime"
+    if _all_of(types, SEQUENCES):
+        return "sequence"
     return "number" if _all_of(types, DURATIONS) or _all_of(types, NUMBERS) else "category"
 
 

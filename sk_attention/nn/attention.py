@@ -57,6 +57,46 @@ def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = No
     return weights * real
 
 
+def ragged_attention_weights(similarity: Tensor, length: Tensor, mass: Tensor) -> Tensor:
+    r"""Return attention weights within fields of any number of tokens, given end to end.
+
+    .. math:: \alpha_j = m_j \exp(s_j) / \sum_{k \in f} m_k \exp(s_k)
+
+    for the tokens *k* of the field *f* of token *j*: a softmax in which a token of mass 2 weighs as
+    two of mass 1. Nothing is padded, so that a field does not depend on the others.
+
+    Parameters
+    ----------
+    similarity : Tensor of shape (N, Q)
+        Of each token to each query.
+    length : Tensor of shape (F,), dtype int64
+        Tokens of each field, N in all; there may be none.
+    mass : Tensor of shape (N,)
+        Not negative; a token of mass 0 is as good as absent.
+
+    Returns
+    -------
+    weights : Tensor of shape (N, Q)
+        Not negative; they sum to 1 over the tokens of a field, unless all have mass 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_attention.nn.attention import ragged_attention_weights
+    >>> length, mass = torch.tensor([1, 0, 2]), torch.tensor([1.0, 1.0, 3.0])
+    >>> ragged_attention_weights(torch.zeros(3, 1), length, mass).squeeze(1)
+    tensor([1.0000, 0.2500, 0.7500])
+    """
+    n_fields, n_queries = len(length), similarity.shape[1]
+    field = torch.repeat_interleave(length)
+    top = similarity.new_zeros(n_fields, n_queries).scatter_reduce(
+        0, field.unsqueeze(1).expand_as(similarity), similarity.detach(), "amax", include_self=False
+    )
+    share = mass.unsqueeze(1) * torch.exp(similarity - top[field])
+    total = share.new_zeros(n_fields, n_queries).index_add(0, field, share)
+    return share / torch.where(total == 0, 1.0, total)[field]
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, token_mask: Tensor | None = None) -> Tensor:
     r"""Return the weighted sums :math:`\sum_j \alpha_{ij} v_j` without keeping the weights.
 

@@ -94,6 +94,22 @@ class CodeDropout(Dropout):
         return codes * keep.bernoulli_(1.0 - self.p, generator=self.generator).to(codes.dtype)
 
 
+class TokenDropout(Dropout):
+    """Dropout of tokens: the mass of those that are dropped becomes 0, that of others stays.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping a token while training.
+    """
+
+    def forward(self, mass: Tensor) -> Tensor:
+        """Put 0 in the place of ``mass`` with probability ``p``."""
+        if not self.training or self.p == 0.0:
+            return mass
+        return mass * torch.empty_like(mass).bernoulli_(1.0 - self.p, generator=self.generator)
+
+
 def seed_draws(module: nn.Module, generator: torch.Generator | None) -> None:
     """Hand ``generator`` to every `Drawing` inside ``module`` (None takes it away again).
 

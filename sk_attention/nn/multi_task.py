@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .encoders import SelfAttentionEncoder
+from .encoders import FieldPooling, SelfAttentionEncoder
 from .reading import Reading, TaskMixture
 from .tokens import Tokens
 from .towers import GatedTowers, LinearTowers
@@ -38,7 +38,7 @@ class Sizes:
 class Read(NamedTuple):
     """What the tasks read in a batch of rows."""
 
-    tokens: Tensor  # B T D
+    tokens: Tensor  # B T D, or B Q T D where each query makes tokens of its own
     weights: Tensor  # B K T
     representation: Tensor  # B K D
 
@@ -48,7 +48,9 @@ class MultiTaskNetwork(nn.Module):
 
     ``attention="cross"``: the keys are the tokens' own. ``"self"``: the keys have been through
     self attention across fields, and one reading serves all tasks. ``"double"``: self attention
-    across fields, then each task's own reading.
+    across fields, then each task's own reading. ``"hierarchical"``: each task pools the tokens
+    within each field, the fields' tokens have a context as in "double", and each task reads its
+    own; a token's weight is its field's times that within the field.
 
     Parameters
     ----------
@@ -62,6 +64,8 @@ class MultiTaskNetwork(nn.Module):
         Everything else.
     generator : torch.Generator
         Source of the initial weights.
+    field : sequence of int, default=None
+        The field of each token, for ``attention="hierarchical"``; None for a field each.
     """
 
     def __init__(
@@ -71,10 +75,22 @@ class MultiTaskNetwork(nn.Module):
         n_outputs: Sequence[int],
         sizes: Sizes,
         generator: torch.Generator,
+        field: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.n_tasks = len(n_outputs)
         self.tokens = tokens
+        self.pooling = (
+            FieldPooling(
+                range(n_tokens) if field is None else field,
+                self.n_tasks,
+                sizes.embedding_dim,
+                sizes.sharpness,
+                generator,
+            )
+            if sizes.attention == "hierarchical"
+            else None
+        )
         self.encoder = (
             None
             if sizes.attention == "cross"
@@ -102,8 +118,16 @@ class MultiTaskNetwork(nn.Module):
     def read(self, inputs: Mapping[str, Tensor]) -> Read:
         """Return what each task reads in encoded rows, without running the towers."""
         tokens = self.tokens(inputs)
-        encoded = tokens if self.encoder is None else self.encoder(tokens)
-        weights, representation = self.reading(tokens, encoded)
+        fields, within = tokens, None
+        if self.pooling is not None:
+            fields, within = self.pooling(tokens)
+        lists = fields.flatten(0, -3)  # BQ F D where each query has a list of its own
+        encoded = lists if self.encoder is None else self.encoder(lists)
+        weights, representation = self.reading(lists, encoded)
+        if fields.ndim == 4:
+            weights, representation = (_own(read, fields) for read in (weights, representation))
+        if self.pooling is not None:
+            weights = weights[..., self.pooling.field] * within
         return Read(
             tokens,
             weights.expand(-1, self.n_tasks, -1),
@@ -118,6 +142,26 @@ class MultiTaskNetwork(nn.Module):
         own: Tensor = self.own_towers(representation)
         return outputs + own.unsqueeze(2)  # one for all members
 
+    def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return where each task looks within the fields that hold several tokens.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            Encoded rows.
+
+        Returns
+        -------
+        weights : Tensor of shape (N, K)
+            Attention of each token: that of its field times that within the field.
+        """
+        assert self.tokens.bags is not None
+        codes = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
+        length = codes[-1]
+        fields = self.read(inputs).weights[..., -length.shape[1] :]  # B K F
+        fields = fields.transpose(1, 2).flatten(0, 1).repeat_interleave(length.flatten(), dim=0)
+        return fields * self.tokens.bags.within(*codes)
+
     def rows_at_a_time(self) -> int:
         """Return how many rows to evaluate at once: fewer for wide networks.
 
@@ -129,3 +173,9 @@ class MultiTaskNetwork(nn.Module):
         n_members, _, n_inputs = self.towers.first.scale.shape
         cells = self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
         return min(max(CELLS_AT_A_TIME // cells, 16), 4096)
+
+
+def _own(read: Tensor, lists: Tensor) -> Tensor:
+    """Return what each query read in its own list: all queries have read all lists."""
+    read = read.unflatten(0, lists.shape[:2])  # B Q Q ...
+    return read.diagonal(dim1=1, dim2=2).movedim(-1, 1)

@@ -13,7 +13,9 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .bags import BagTokens
 from .layers import CodeDropout, uniform_
+from .vectors import VectorTokens
 
 # Share of the categories that are hidden in training, to learn what an unknown one means
 # (docs/decisions/0011-unknown-categories.md).
@@ -154,7 +156,7 @@ class CategoryTokens(nn.Module):
 
 
 class Tokens(nn.Module):
-    """All fields of a row as one list of tokens: numbers first, then categories.
+    """All fields of a row as one list of tokens: numbers, categories, vectors, then bags.
 
     Parameters
     ----------
@@ -162,19 +164,31 @@ class Tokens(nn.Module):
         Turns the inputs named by its ``forward`` into tokens.
     categories : CategoryTokens or None
         Turns the input ``category`` into tokens.
+    vectors : VectorTokens, default=None
+        Turns the input ``vector`` into tokens.
+    bags : BagTokens, default=None
+        Turns the inputs ``bag_id``, ``bag_value`` and ``bag_length`` into one token per field and
+        query.
     """
 
     def __init__(
         self,
         numbers: PiecewiseTokens | PeriodicTokens | None,
         categories: CategoryTokens | None,
+        vectors: VectorTokens | None = None,
+        bags: BagTokens | None = None,
     ) -> None:
         super().__init__()
         self.numbers = numbers
         self.categories = categories
+        self.vectors = vectors
+        self.bags = bags
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return tokens (B, T, D) of the encoded rows ``inputs``."""
+        """Return the tokens of the encoded rows ``inputs``.
+
+        Their shape is (B, T, D), or (B, Q, T, D) with bags, of which each query makes its own.
+        """
         parts = []
         if isinstance(self.numbers, PiecewiseTokens):
             parts.append(self.numbers(inputs["bin"], inputs["fraction"]))
@@ -182,4 +196,10 @@ class Tokens(nn.Module):
             parts.append(self.numbers(inputs["value"], inputs["missing"]))
         if self.categories is not None:
             parts.append(self.categories(inputs["category"]))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        if self.vectors is not None:
+            parts.append(self.vectors(inputs["vector"]))
+        if self.bags is not None:
+            pooled = self.bags(inputs["bag_id"], inputs["bag_value"], inputs["bag_length"])
+            parts = [part.unsqueeze(1).expand(-1, pooled.shape[1], -1, -1) for part in parts]
+            parts.append(pooled)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)

@@ -87,7 +87,7 @@ def encoder(numbers=None, kinds=KINDS, columns=COLUMNS):
 
 def test_tokens_stand_numbers_first_then_datetimes_then_categories():
     # the datetimes vary in elapsed, month, day and weekday
-    assert_array_equal(encoder().token_features_, [0, 3, 4, 2, 2, 2, 2, 1])
+    assert_array_equal(encoder().field_features_, [0, 3, 4, 2, 2, 2, 2, 1])
 
 
 def test_codes_hold_one_column_per_token():

@@ -7,7 +7,7 @@ from sk_attention.nn.multi_task import MultiTaskNetwork, Sizes
 from sk_attention.nn.tokens import CategoryTokens, PiecewiseTokens, Tokens
 
 EDGES = torch.tensor([[-2.0, 0.0, 2.0]] * 3)
-KINDS = ["cross", "self", "double"]
+KINDS = ["cross", "self", "double", "hierarchical"]
 
 
 def network(attention="cross", n_outputs=(2, 3), seed=0, **changes):
@@ -27,7 +27,8 @@ def network(attention="cross", n_outputs=(2, 3), seed=0, **changes):
     )
     dim = sizes.embedding_dim
     tokens = Tokens(PiecewiseTokens(EDGES, dim, generator), CategoryTokens([4], dim, generator))
-    return MultiTaskNetwork(tokens, 4, n_outputs, sizes, generator).double().eval()
+    own = MultiTaskNetwork(tokens, 4, n_outputs, sizes, generator, field=[0, 0, 1, 1])
+    return own.double().eval()
 
 
 def rows(n_rows=6, seed=0):

@@ -72,15 +72,16 @@ class GatedTowers(nn.Module):
 
         Parameters
         ----------
-        tokens : Tensor of shape (B, T, D)
-            Tokens of the rows.
+        tokens : Tensor of shape (B, T, D), (B, 1, T, D) or (B, K, T, D)
+            Tokens of the rows, or of each task.
         weights : Tensor of shape (B, K, T)
             Attention weights of the tasks.
         shared : Tensor of shape (B, K, D)
             z, as each task sees it.
         """
         gate = (weights * weights.shape[-1]).to(tokens.dtype)
-        gated = (gate.unsqueeze(-1) * tokens.unsqueeze(1)).flatten(-2)  # B K TD
+        tokens = tokens.unsqueeze(1) if tokens.ndim == 3 else tokens
+        gated = (gate.unsqueeze(-1) * tokens).flatten(-2)  # B K TD
         x = self.first(torch.cat([gated, shared.to(gated.dtype)], dim=-1))  # B K M H
         x = self.dropout(torch.relu_(x))  # in place: what a layer writes is larger than it reads
         for layer in self.hidden:

@@ -1,0 +1,100 @@
+"""Fields that hold any number of known tokens, such as the words of a text.
+
+Shapes: B batch, N tokens of all rows end to end, V codes, Q queries, F fields, D embedding_dim.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .attention import ragged_attention_weights
+from .layers import TokenDropout
+
+# Optimisers with a step size of their own move every parameter by about the learning rate a step:
+# at that pace a score would hardly leave its prior in the hundreds of steps of a fit.
+SCORE_PACE = 5.0
+
+# Share of the tokens that are left out in training, anew in each batch: a task must not lean on
+# single words (docs/decisions/0018-fields-of-several-tokens.md).
+DROPPED_SHARE = 0.4
+
+
+class BagTokens(nn.Module):
+    r"""Bags of tokens, pooled within each field by each query's own attention.
+
+    A token *j* of field *f* has a code with a vector :math:`e_j`, and a value :math:`x_j` that says
+    how much of it there is. Query *i* pools the field to
+
+    .. math:: \alpha_{ij|f} = \frac{|x_j| \exp(a_{ij})}{\sum_{k \in f} |x_k| \exp(a_{ik})}, \qquad
+              \text{token}_{if} = \sum_{j \in f} \alpha_{ij|f}\, x_j\, e_j,
+
+    with one learned score :math:`a_{ij}` per query and code, which starts at the logarithm of a
+    prior: how much the code stands out. A code that is given several times weighs as often. A field
+    without tokens is a token of its own, zero until training has seen one.
+
+    No vector is ever copied per token: time and memory go by the number of tokens, not of codes.
+
+    Parameters
+    ----------
+    prior : Tensor of shape (V,)
+        Weight of each code in the initial attention, positive. The fields' codes follow each other.
+    n_fields : int
+        F.
+    n_queries : int
+        Q.
+    embedding_dim : int
+        D.
+    generator : torch.Generator
+        Source of the initial vectors, normal with variance 1 / D.
+    """
+
+    def __init__(
+        self,
+        prior: Tensor,
+        n_fields: int,
+        n_queries: int,
+        embedding_dim: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.score = nn.Parameter(prior.log().unsqueeze(1).repeat(1, n_queries) / SCORE_PACE)
+        self.embedding = nn.Parameter(torch.empty(len(prior), embedding_dim))
+        nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
+        self.empty = nn.Parameter(torch.zeros(n_fields, embedding_dim))
+        self.drop = TokenDropout(DROPPED_SHARE)
+
+    def within(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
+        r"""Return the attention within each field, :math:`\alpha_{ij|f}`, of shape (N, Q).
+
+        Parameters
+        ----------
+        id : Tensor of shape (N,)
+            Codes of the tokens, row by row and field by field.
+        value : Tensor of shape (N,)
+            Their values.
+        length : Tensor of shape (B, F)
+            Tokens of each field.
+        """
+        mass = self.drop(value.abs().to(self.score.dtype))
+        return ragged_attention_weights(SCORE_PACE * self.score[id], length.flatten(), mass)
+
+    def forward(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
+        """Return one token per row, query and field (B, Q, F, D); inputs as for `within`."""
+        n_queries, n_fields = self.score.shape[1], length.shape[1]
+        weights = self.within(id, value, length) * value.unsqueeze(1).to(self.score.dtype)
+        flat = length.flatten()
+        start = flat.cumsum(0) - flat
+        # one bag per query, row and field
+        queries = torch.arange(n_queries, device=id.device).unsqueeze(1)
+        pooled = F.embedding_bag(
+            id.repeat(n_queries),
+            self.embedding,
+            (start + queries * len(id)).flatten(),
+            mode="sum",
+            per_sample_weights=weights.t().flatten(),
+        )
+        pooled = pooled.view(n_queries, -1, n_fields, pooled.shape[-1]).transpose(0, 1)
+        empty = (length == 0)[:, None, :, None]
+        return torch.where(empty, self.empty, pooled)
