@@ -11,7 +11,8 @@ import torch
 from ._validation import check_heads, check_layers
 from .data.fields import TableEncoder
 from .data.numeric import BinEncoder
-from .nn.multi_task import MultiTaskNetwork, Sizes
+from .nn.additive import AdditiveNetwork
+from .nn.multi_task import MultiTaskNetwork, Sizes, TaskNetwork
 from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
 
 # All tokens of a row together hold about this many numbers at the most, unless that would leave
@@ -30,7 +31,7 @@ MAX_MEMBER_INPUTS = 65_536
 
 def build_network(
     estimator: Any, encoder: TableEncoder, n_outputs: Sequence[int], seed: int
-) -> MultiTaskNetwork:
+) -> TaskNetwork:
     """Return the network that an estimator's parameters describe, for its encoded data.
 
     Parameters
@@ -46,7 +47,7 @@ def build_network(
 
     Returns
     -------
-    network : MultiTaskNetwork
+    network : TaskNetwork
         float32, on the CPU.
 
     Raises
@@ -74,7 +75,8 @@ def build_network(
         sharpness=estimator.attention_sharpness,
     )
     tokens = build_tokens(encoder, embedding_dim, generator)
-    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    kind = AdditiveNetwork if estimator.explainable else MultiTaskNetwork
+    return kind(tokens, n_tokens, n_outputs, sizes, generator)
 
 
 def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Generator) -> Tokens:

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "attention": [StrOptions({"cross", "self", "double"})],
+    "explainable": ["boolean"],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "n_layers": [Interval(Integral, 1, None, closed="left")],

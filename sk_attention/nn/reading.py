@@ -76,13 +76,17 @@ class Reading(nn.Module):
         representation : Tensor of shape (B, K, D)
             What each query read, z_i.
         """
-        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
-        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
-        mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        weights = attention_weights(query, key, mask)  # B H K T
+        weights = self.weights(encoded, token_mask)  # B H K T
         value = split_heads(self.value(tokens), self.n_heads)  # B H T D/H
         read = weights.to(value.dtype) @ value  # B H K D/H
         return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
+
+    def weights(self, encoded: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        """Return the attention weights of each head (B, H, K, T), as `forward` reads with them."""
+        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
+        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
+        mask = None if token_mask is None else token_mask.unsqueeze(-2)
+        return attention_weights(query, key, mask)
 
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:
