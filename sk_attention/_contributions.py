@@ -63,9 +63,9 @@ class ContributionsMixin:
                   c_j(x) = \frac1R \sum_r T \alpha_{rj}(x)\, u_{rj} \cdot v_j(x_j) - \bar c_j,
 
         with :math:`\alpha_{rj}` the attention of reading *r*, one of *R* = ``n_members``,
-        :math:`v_j` the value of feature *j* alone, *T* the number of tokens and :math:`\bar o, \bar c_j` means over the
-        training rows. The sum is exact; how much a feature adds depends on the others by way of
-        the attention alone.
+        :math:`v_j` the value of feature *j* alone, *T* the number of tokens and :math:`\bar o`,
+        :math:`\bar c_j` means over the training rows. The sum is exact; how much a feature adds
+        depends on the others by way of the attention alone.
 
         Parameters
         ----------

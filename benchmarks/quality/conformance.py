@@ -1,7 +1,8 @@
 """Do the estimators pass scikit-learn's checks? Prints each check, its outcome and CPU seconds.
 
 Run as ``python -m benchmarks.quality.conformance`` in the repository's root; ``--small`` takes the
-other kinds of attention at small sizes besides, with and without `explainable`. Exits with 1 if a check failed.
+other kinds of attention at small sizes besides, with and without `explainable`. Exits
+with 1 if a check failed.
 """
 
 import argparse

@@ -120,6 +120,7 @@ class TaskMixture(nn.Module):
     def forward(self, representation: Tensor) -> Tensor:
         """Return z as each task sees it (B, K, D), of normalised representations (B, K, D)."""
         omega = self.task_weights().to(representation.dtype)
-        others = representation.detach()
+        # out of training gradients tell what depends on what, all of it
+        others = representation.detach() if self.training else representation
         shared = torch.einsum("k,bkd->bd", omega, others).unsqueeze(1)
         return shared + omega.unsqueeze(-1) * (representation - others)  # the last term is 0
