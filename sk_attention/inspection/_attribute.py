@@ -83,7 +83,7 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
         attributions=METHODS[method](model, X),
         method=method,
         task_names=list(estimator.task_names_),
-        feature_names=feature_names(estimator),
+        feature_names=feature_names(estimator, model.n_features),
     )
 
 

@@ -161,7 +161,7 @@ def faithfulness(
     found = Bunch(
         method=method,
         task_names=list(estimator.task_names_),
-        feature_names=feature_names(estimator),
+        feature_names=feature_names(estimator, model.n_features),
         skill=_intervals(whole),
         chance=np.array([chance(labels) for labels in observed.labels]),
         importances=importances,

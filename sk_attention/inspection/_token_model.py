@@ -18,11 +18,11 @@ from torch import Tensor
 from sk_attention.data.batches import Rows
 
 
-def feature_names(estimator: Any) -> list[str]:
+def feature_names(estimator: Any, n_features: int) -> list[str]:
     """Return the names of the features: x0, x1, ... where X had none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
-        return [f"x{j}" for j in range(estimator.n_features_in_)]
+        return [f"x{j}" for j in range(n_features)]
     return [str(name) for name in names]
 
 
