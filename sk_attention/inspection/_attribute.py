@@ -37,9 +37,8 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
         A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to explain.
-    method : {"contribution", "attention", "rollout", "integrated_gradients"}, \
-            default="contribution"
-        What to say of them.
+    method : str, default="contribution"
+        One of those above.
 
     Returns
     -------

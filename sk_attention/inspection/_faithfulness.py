@@ -65,9 +65,8 @@ def faithfulness(
         Rows that were not trained on; a few hundred are enough.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
         Their labels; missing ones do not count.
-    method : {"auto", "contribution", "attention", "rollout", "integrated_gradients"}, \
-            default="auto"
-        The explanation, as in `attribute`. "auto" is "contribution" for estimators with
+    method : str, default="auto"
+        The explanation: a method of `attribute`. "auto" is "contribution" for estimators with
         ``explainable=True``, else "attention".
     relevant : array-like of shape (n_tasks, n_features) and dtype bool, default=None
         The features that each task depends on, if that is known.
