@@ -38,6 +38,7 @@ from .training.train import Split, history_values, train, training_callbacks
 BUILDING_PARAMETERS = (
     "attention",
     "explainable",
+    "forbid",
     "embedding_dim",
     "n_heads",
     "n_layers",

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ._validation import check_heads, check_layers
+from ._validation import check_heads, check_layers, forbidden_features
 from .data.fields import TableEncoder
 from .data.numeric import BinEncoder
 from .nn.additive import AdditiveNetwork
@@ -53,8 +53,10 @@ def build_network(
     Raises
     ------
     ValueError
-        If ``embedding_dim`` is not a multiple of ``n_heads``, or a layer has no units.
+        If ``embedding_dim`` is not a multiple of ``n_heads``, a layer has no units, or ``forbid``
+        asks for what cannot be kept.
     """
+    forbidden = forbidden_features(estimator) if estimator.forbid else None
     generator = torch.Generator().manual_seed(seed)
     n_tokens = len(encoder.token_features_)
     embedding_dim = estimator.embedding_dim
@@ -75,8 +77,12 @@ def build_network(
         sharpness=estimator.attention_sharpness,
     )
     tokens = build_tokens(encoder, embedding_dim, generator)
-    kind = AdditiveNetwork if estimator.explainable else MultiTaskNetwork
-    return kind(tokens, n_tokens, n_outputs, sizes, generator)
+    if not estimator.explainable:
+        return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    network = AdditiveNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    if forbidden is not None:
+        network.forbid(torch.as_tensor(forbidden[:, encoder.token_features_]))
+    return network
 
 
 def build_tokens(encoder: TableEncoder, embedding_dim: int, generator: torch.Generator) -> Tokens:

@@ -58,6 +58,11 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     explainable : bool, default=False
         Whether predictions are sums over the features, which `contributions` returns: towers are
         linear, and no task sees what another reads. It costs accuracy where features interact.
+    forbid : dict or None, default=None
+        Columns that a task must not use: from the name of a task ("y" if there is one without a
+        name) to a list of names or positions. The task's predictions are then exactly the same
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
+        can be guaranteed.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
@@ -197,6 +202,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         attention: str = "cross",
         *,
         explainable: bool = False,
+        forbid: dict[str, Any] | None = None,
         embedding_dim: int | str = "auto",
         n_heads: int = 1,
         n_layers: int = 1,
@@ -229,6 +235,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     ) -> None:
         self.attention = attention
         self.explainable = explainable
+        self.forbid = forbid
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -472,6 +479,11 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     explainable : bool, default=False
         Whether predictions are sums over the features, which `contributions` returns: towers are
         linear, and no task sees what another reads. It costs accuracy where features interact.
+    forbid : dict or None, default=None
+        Columns that a task must not use: from the name of a task ("y" if there is one without a
+        name) to a list of names or positions. The task's predictions are then exactly the same
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
+        can be guaranteed.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
@@ -596,6 +608,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         attention: str = "cross",
         *,
         explainable: bool = False,
+        forbid: dict[str, Any] | None = None,
         embedding_dim: int | str = "auto",
         n_heads: int = 1,
         n_layers: int = 1,
@@ -626,6 +639,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     ) -> None:
         self.attention = attention
         self.explainable = explainable
+        self.forbid = forbid
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers

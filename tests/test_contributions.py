@@ -167,6 +167,21 @@ def test_large_contributions_find_the_planted_columns(kind, attention):
     assert np.take_along_axis(planted.relevant, top, axis=1).mean() >= 0.9
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-7)])
+@over_attentions
+@over_kinds
+def test_row_does_not_depend_on_the_other_rows(kind, attention, precision, tolerance):
+    X, y = data_for(kind, 300, n_tasks=1)
+    sizes = {"attention": attention, "precision": precision, "explainable": True}
+    model = one_pass(small(kind, **sizes), X, y)
+    together = model.contributions(X).contributions
+    order = np.random.default_rng(0).permutation(300)
+    close = {"rtol": tolerance, "atol": tolerance}
+    assert_allclose(model.contributions(X[order]).contributions, together[order], **close)
+    assert_allclose(model.contributions(X[:1]).contributions, together[:1], **close)
+    assert_allclose(model.predict(X[:1]), model.predict(X)[:1], **close)
+
+
 # ---- importances -------------------------------------------------------------------------------
 
 

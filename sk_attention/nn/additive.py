@@ -49,6 +49,19 @@ class AdditiveNetwork(TaskNetwork):
             n_tokens, sizes.embedding_dim, sizes.n_members, n_outputs, generator
         )
 
+    def forbid(self, forbidden: Tensor) -> None:
+        """Keep tasks from tokens, for good.
+
+        Where keys are the tokens' own, nothing of a token then reaches the task: its attention is
+        exactly 0, and no other token's attention or value depends on it.
+
+        Parameters
+        ----------
+        forbidden : Tensor of shape (K, T), dtype bool
+            True where a task must not read a token.
+        """
+        self.reading.forbidden = forbidden.repeat_interleave(self.n_readers, dim=0)
+
     def answer(self, tokens: Tensor) -> Tensor:
         """Return the outputs (B, K, 1, C) of tokens (B, T, D), those of a single member."""
         outputs: Tensor = self.towers(self.reading.value(tokens), self._reader_weights(tokens))

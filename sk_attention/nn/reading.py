@@ -39,6 +39,8 @@ class Reading(nn.Module):
         Source of the initial weights.
     """
 
+    forbidden: Tensor | None
+
     def __init__(
         self,
         n_queries: int,
@@ -54,6 +56,7 @@ class Reading(nn.Module):
         self.norm = nn.LayerNorm(embedding_dim)
         self.key = linear(embedding_dim, embedding_dim, generator)
         self.value = linear(embedding_dim, embedding_dim, generator)
+        self.register_buffer("forbidden", None)
 
     def forward(
         self, tokens: Tensor, encoded: Tensor, token_mask: Tensor | None = None
@@ -86,7 +89,7 @@ class Reading(nn.Module):
         key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
         query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
         mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        return attention_weights(query, key, mask)
+        return attention_weights(query, key, mask, self.forbidden)
 
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:
