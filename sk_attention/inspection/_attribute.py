@@ -164,18 +164,18 @@ def _path_integral(model: TokenModel, tokens: Tensor, baseline: Tensor) -> Tenso
     total: Tensor | float = 0.0
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         point = (baseline + node * (tokens - baseline)).requires_grad_()
-        total = total + weight * _gradients(model.outputs(point), point)
+        total = total + weight * _gradients(model, point)
     integral: Tensor = torch.einsum("kcbtd,btd->bkct", total, tokens - baseline)
     return integral
 
 
-def _gradients(outputs: Tensor, point: Tensor) -> Tensor:
+def _gradients(model: TokenModel, point: Tensor) -> Tensor:
     """Return the gradient of each output, zero where a task has no such class (K, C, B, T, D)."""
-    n_tasks, width = outputs.shape[1:]
-    gradients = point.new_zeros(n_tasks, width, *point.shape)
-    for task, c in np.ndindex(n_tasks, width):
-        own = outputs[:, task, c].sum()
-        if own.isfinite():
+    outputs = model.outputs(point)
+    gradients = point.new_zeros(*outputs.shape[1:], *point.shape)
+    for task, n_classes in enumerate(model.estimator._n_outputs()):
+        for c in range(n_classes):
+            own = outputs[:, task, c].sum()
             (gradients[task, c],) = torch.autograd.grad(own, point, retain_graph=True)
     return gradients
 

@@ -17,6 +17,9 @@ from torch import Tensor
 
 from sk_attention.data.batches import Rows
 
+# The logit of a class that a task has not: as good as minus infinity.
+ABSENT = -1e30
+
 
 def feature_names(estimator: Any, n_features: int) -> list[str]:
     """Return the names of the features: x0, x1, ... where X had none."""
@@ -64,7 +67,9 @@ class TokenModel:
 
     def outputs(self, tokens: Tensor) -> Tensor:
         """Return the ensemble's outputs (B, K, C), as gradients may pass through."""
-        outputs: Tensor = self.estimator.net_.criterion_.ensemble(self.network.answer(tokens))
+        # minus infinity, of classes that a task has not, would make gradients NaN
+        answers = self.network.answer(tokens).nan_to_num(neginf=ABSENT)
+        outputs: Tensor = self.estimator.net_.criterion_.ensemble(answers)
         return outputs.squeeze(2)
 
     def logits(self, tokens: Tensor) -> list[NDArray[np.float64]]:
