@@ -157,12 +157,11 @@ def test_tasks_share_nothing(attention):
 
 
 @pytest.mark.slow
-@over_attentions
 @over_kinds
-def test_large_contributions_find_the_planted_columns(kind, attention):
+def test_large_contributions_find_the_planted_columns(kind):
     task = "classification" if kind is KINDS[0] else "regression"
     planted = make_planted_tasks(n_samples=1500, task=task, random_state=0)
-    model = kind(attention, explainable=True, random_state=0).fit(planted.data, planted.target)
+    model = kind(explainable=True, random_state=0).fit(planted.data, planted.target)
     top = np.argsort(model.contribution_weights_, axis=1)[:, -4:]
     assert np.take_along_axis(planted.relevant, top, axis=1).mean() >= 0.9
 
