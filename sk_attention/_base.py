@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ._build import build_network
+from ._contributions import ContributionsMixin
 from ._inputs import Table, check_columns, check_table
 from ._labels import LabelColumns, default_names, label_columns
 from ._random import draw_seed
@@ -39,6 +40,8 @@ from .training.train import Split, history_values, train, training_callbacks
 # What codes and network are built from: a fit that goes on from the last one cannot change them.
 BUILDING_PARAMETERS = (
     "attention",
+    "explainable",
+    "forbid",
     "embedding_dim",
     "n_heads",
     "n_layers",
@@ -57,7 +60,7 @@ BUILDING_PARAMETERS = (
 )
 
 
-class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, metaclass=ABCMeta):
     """Everything but what a label is: the subclasses in `multi_task` say that."""
 
     _parameter_constraints: dict[str, Any] = PARAMETER_CONSTRAINTS
@@ -357,7 +360,10 @@ class BaseMultiTaskAttention(ReadingMixin, BaseEstimator, metaclass=ABCMeta):
             self.attention_weights_ = mean_sparse_attention(self, looked_at, rows.weight)
         else:
             self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
-        self.task_weights_ = net.module_.mixture.task_weights().detach().cpu().double().numpy()
+        self.__dict__.pop("contribution_weights_", None)
+        if self._built_with["explainable"]:
+            self._weigh_contributions(looked_at)
+        self.task_weights_ = net.module_.task_weights().detach().cpu().double().numpy()
 
     # ---- rows on the device --------------------------------------------------------------------
 

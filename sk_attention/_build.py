@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._validation import check_heads, check_layers
+from ._validation import check_heads, check_layers, forbidden_features
 from .data.fields import TableEncoder
 from .data.groups import ColumnGroup
 from .data.numeric import BinEncoder
+from .nn.additive import AdditiveNetwork
 from .nn.bags import BagTokens
 from .nn.features import FeatureVectors
 from .nn.layers import linear
-from .nn.multi_task import MultiTaskNetwork, Sizes
+from .nn.multi_task import MultiTaskNetwork, Sizes, TaskNetwork
 from .nn.tokens import CategoryTokens, PeriodicTokens, PiecewiseTokens, Tokens
 from .nn.vectors import VectorTokens
 
@@ -43,7 +44,7 @@ def build_network(
     groups: NDArray[np.intp],
     n_outputs: Sequence[int],
     seed: int,
-) -> MultiTaskNetwork:
+) -> TaskNetwork:
     """Return the network that an estimator's parameters describe, for its encoded data.
 
     Parameters
@@ -61,14 +62,16 @@ def build_network(
 
     Returns
     -------
-    network : MultiTaskNetwork
+    network : TaskNetwork
         float32, on the CPU.
 
     Raises
     ------
     ValueError
-        If ``embedding_dim`` is not a multiple of ``n_heads``, or a layer has no units.
+        If ``embedding_dim`` is not a multiple of ``n_heads``, a layer has no units, or ``forbid``
+        asks for what cannot be kept.
     """
+    forbidden = forbidden_features(estimator) if estimator.forbid else None
     generator = torch.Generator().manual_seed(seed)
     n_tokens, n_queries = len(encoder.field_features_), len(n_outputs)
     if estimator.attention == "self":
@@ -92,8 +95,42 @@ def build_network(
         sharpness=estimator.attention_sharpness,
     )
     tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
-    field = groups[encoder.field_features_].tolist()
-    return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
+    if not estimator.explainable:
+        field = groups[encoder.field_features_].tolist()
+        return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
+    check_additive(estimator, encoder)
+    network = AdditiveNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    if forbidden is not None:
+        network.forbid(torch.as_tensor(forbidden[:, encoder.field_features_]))
+    return network
+
+
+def check_additive(estimator: Any, encoder: TableEncoder) -> None:
+    """Refuse what an explainable network cannot take apart.
+
+    Parameters
+    ----------
+    estimator : BaseMultiTaskAttention
+        Gives the parameters.
+    encoder : TableEncoder
+        The fitted encoder of X.
+
+    Raises
+    ------
+    ValueError
+        If attention is hierarchical, or a column holds several tokens in a row.
+    """
+    if estimator.attention == "hierarchical":
+        raise ValueError(
+            "explainable=True needs attention 'cross', 'self' or 'double', whose tasks read each "
+            "feature by itself; got attention='hierarchical'."
+        )
+    if len(encoder.bags.prior_):
+        raise ValueError(
+            "explainable=True reads columns of single values; X is a sparse matrix or has columns "
+            "of text or of lists, which hold several tokens. Set explainable=False, or make "
+            "numbers of them before."
+        )
 
 
 def build_tokens(

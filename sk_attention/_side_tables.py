@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._interactions import Ids
 from .data.columns import Column, is_table, table_columns

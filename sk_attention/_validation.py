@@ -9,10 +9,13 @@ from typing import Any
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "attention": [StrOptions({"cross", "self", "double", "hierarchical"})],
+    "explainable": ["boolean"],
+    "forbid": [dict, None],
     "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "n_heads": [Interval(Integral, 1, None, closed="left")],
     "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -132,6 +135,61 @@ def check_layers(hidden_layer_sizes: Any) -> tuple[int, ...]:
             f"1; got {hidden_layer_sizes!r}."
         )
     return tuple(int(size) for size in sizes)
+
+
+def forbidden_features(estimator: Any) -> NDArray[np.bool_]:
+    """Return which features each task must not use.
+
+    Parameters
+    ----------
+    estimator : object
+        With ``forbid`` and what else that asks for, and the names of tasks and features.
+
+    Returns
+    -------
+    forbidden : ndarray of shape (n_tasks, n_features), dtype bool
+        True where a task must not use a feature.
+
+    Raises
+    ------
+    ValueError
+        If nothing could be guaranteed, a task or a feature is unknown, or a task would be left
+        none.
+    """
+    if not estimator.explainable or estimator.attention != "cross":
+        raise ValueError(
+            'forbid can be kept only with explainable=True and attention="cross": otherwise a '
+            "column reaches a task through what the tasks share, or through the other columns' "
+            f"keys. Got explainable={estimator.explainable!r} and "
+            f"attention={estimator.attention!r}."
+        )
+    tasks = list(estimator.task_names_)
+    n_features = estimator.n_features_in_
+    names = list(getattr(estimator, "feature_names_in_", []))
+    forbidden = np.zeros((len(tasks), n_features), dtype=bool)
+    for task, features in estimator.forbid.items():
+        if task not in tasks:
+            raise ValueError(f"forbid names the task {task!r}, but the tasks of y are {tasks}.")
+        if isinstance(features, str):
+            raise ValueError(f"forbid[{task!r}] must be a list of columns, got {features!r}.")
+        for feature in features:
+            forbidden[tasks.index(task), _position(feature, names, n_features, task)] = True
+        if forbidden[tasks.index(task)].all():
+            raise ValueError(f"forbid[{task!r}] leaves the task no column to read.")
+    return forbidden
+
+
+def _position(feature: Any, names: list[Any], n_features: int, task: str) -> int:
+    """Return where a feature stands that is given by name or position."""
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    if isinstance(feature, Integral) and 0 <= int(feature) < n_features:
+        return int(feature)
+    known = f"the names {names} or " if names else ""
+    raise ValueError(
+        f"forbid[{task!r}] names the column {feature!r}; columns of X have {known}positions from 0 "
+        f"to {n_features - 1}."
+    )
 
 
 def check_unchanged(estimator: Any, built_with: dict[str, Any]) -> None:

@@ -57,6 +57,14 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         values read are the features' own in all three. "hierarchical": each task first pools the
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
+    explainable : bool, default=False
+        Whether predictions are sums over the features, which `contributions` returns: towers are
+        linear, and no task sees what another reads. It costs accuracy where features interact.
+    forbid : dict or None, default=None
+        Columns that a task must not use: from the name of a task ("y" if there is one without a
+        name) to a list of names or positions. The task's predictions are then exactly the same
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
+        can be guaranteed.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
@@ -66,11 +74,12 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Blocks of self attention, in all kinds but ``"cross"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
-        tasks or very many features.
+        tasks or very many features. With ``explainable=True``: how often each task reads the
+        features, each time with a query of its own; what is read is added up.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
-        Hidden units of each layer of the towers.
+        Hidden units of each layer of the towers; with ``explainable=True`` they have none.
     dropout : float, default=0.0
-        Share of the hidden units dropped in training.
+        Share of the hidden units dropped in training, in towers and self attention.
     attention_sharpness : float, default=0.7
         Standard deviation of the initial queries. 0 starts with uniform attention; larger values
         let attention concentrate.
@@ -155,7 +164,11 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Weighted mean over the training rows of where each task looks; rows sum to 1.
     task_weights_ : ndarray of shape (n_tasks,)
         omega: how much each task's representation weighs in what the tasks share; sums to 1.
-        Equal for ``attention="self"``, where all representations are one.
+        Equal for ``attention="self"``, where all representations are one, and with
+        ``explainable=True``, where the tasks share nothing.
+    contribution_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Only with ``explainable=True``: mean size of each feature's contributions to each task over
+        the training rows, as a share of all features'; rows sum to 1.
     task_names_ : list of str
         Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
     n_features_in_ : int
@@ -202,6 +215,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self,
         attention: str = "cross",
         *,
+        explainable: bool = False,
+        forbid: dict[str, Any] | None = None,
         embedding_dim: int | str = "auto",
         n_heads: int = 1,
         n_layers: int = 1,
@@ -236,6 +251,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         verbose: int = 0,
     ) -> None:
         self.attention = attention
+        self.explainable = explainable
+        self.forbid = forbid
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -439,8 +456,25 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     def _per_task(
         self, values: NDArray[np.float64]
     ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
-        per_task = [values[:, task, :size] for task, size in enumerate(self._n_outputs())]
+        return self._as_predicted(self._by_classes(values))
+
+    def _as_predicted(
+        self, per_task: list[NDArray[np.float64]]
+    ) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         return per_task[0] if self._one_dimensional else per_task
+
+    def _by_classes(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the values (n, K, C, ...) of each task's own classes."""
+        return [values[:, task, :size] for task, size in enumerate(self._n_outputs())]
+
+    def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        return [
+            own[:, 1] - own[:, 0] if own.shape[1] == 2 else own - own.mean(axis=1, keepdims=True)
+            for own in self._by_classes(values)
+        ]
+
+    def _logits(self, outputs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        return self._effects(outputs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -464,6 +498,14 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         values read are the features' own in all three. "hierarchical": each task first pools the
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
+    explainable : bool, default=False
+        Whether predictions are sums over the features, which `contributions` returns: towers are
+        linear, and no task sees what another reads. It costs accuracy where features interact.
+    forbid : dict or None, default=None
+        Columns that a task must not use: from the name of a task ("y" if there is one without a
+        name) to a list of names or positions. The task's predictions are then exactly the same
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
+        can be guaranteed.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1
@@ -473,11 +515,12 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Blocks of self attention, in all kinds but ``"cross"``.
     n_members : int or "auto", default="auto"
         Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
-        tasks or very many features.
+        tasks or very many features. With ``explainable=True``: how often each task reads the
+        features, each time with a query of its own; what is read is added up.
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
-        Hidden units of each layer of the towers.
+        Hidden units of each layer of the towers; with ``explainable=True`` they have none.
     dropout : float, default=0.0
-        Share of the hidden units dropped in training.
+        Share of the hidden units dropped in training, in towers and self attention.
     attention_sharpness : float, default=0.7
         Standard deviation of the initial queries. 0 starts with uniform attention; larger values
         let attention concentrate.
@@ -554,7 +597,11 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Weighted mean over the training rows of where each task looks; rows sum to 1.
     task_weights_ : ndarray of shape (n_tasks,)
         omega: how much each task's representation weighs in what the tasks share; sums to 1.
-        Equal for ``attention="self"``, where all representations are one.
+        Equal for ``attention="self"``, where all representations are one, and with
+        ``explainable=True``, where the tasks share nothing.
+    contribution_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Only with ``explainable=True``: mean size of each feature's contributions to each task over
+        the training rows, as a share of all features'; rows sum to 1.
     task_names_ : list of str
         Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
     n_features_in_ : int
@@ -594,6 +641,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self,
         attention: str = "cross",
         *,
+        explainable: bool = False,
+        forbid: dict[str, Any] | None = None,
         embedding_dim: int | str = "auto",
         n_heads: int = 1,
         n_layers: int = 1,
@@ -626,6 +675,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         verbose: int = 0,
     ) -> None:
         self.attention = attention
+        self.explainable = explainable
+        self.forbid = forbid
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers
@@ -665,6 +716,18 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
 
     def _task_loss(self) -> TaskLoss:
         return TaskLoss(task_squared_error, ensemble_mean)
+
+    def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        return [
+            values[:, task, 0] * scale for task, scale in enumerate(self._target_encoder.scale_)
+        ]
+
+    def _logits(self, outputs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        means = self._target_encoder.mean_
+        return [own + mean for own, mean in zip(self._effects(outputs), means, strict=True)]
+
+    def _as_predicted(self, per_task: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return per_task[0] if self._one_dimensional else np.stack(per_task, axis=1)
 
     def _row_weight(
         self, targets: EncodedTargets, weight: NDArray[np.float64]

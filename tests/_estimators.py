@@ -39,14 +39,15 @@ def regressor(**parameters: Any) -> MultiTaskAttentionRegressor:
     return small(MultiTaskAttentionRegressor, **parameters)
 
 
-def variants(*attentions: str) -> Iterator[Any]:
+def variants(*attentions: str, explainable: bool = False) -> Iterator[Any]:
     """Both estimators with these kinds of attention, at sizes that pass scikit-learn's checks."""
     for kind in KINDS:
         for attention in attentions:
             periodic = (
                 {"numeric_embedding": "periodic", "n_heads": 2} if attention == "self" else {}
             )
-            yield kind(attention=attention, n_members=4, hidden_layer_sizes=(32, 32), **periodic)
+            sizes = {"n_members": 4, "hidden_layer_sizes": (32, 32), **periodic}
+            yield kind(attention=attention, explainable=explainable, **sizes)
 
 
 def one_pass(model: Any, X: Any, y: Any) -> Any:

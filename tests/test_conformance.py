@@ -73,6 +73,12 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
     passes(estimator, check)
 
 
+@pytest.mark.slow
+@parametrize_with_checks(list(variants("cross", "self", "double", explainable=True)))
+def test_explainable_models_pass_every_check(estimator, check):
+    passes(estimator, check)
+
+
 # some of them fit a frame and transform an array, or the other way round
 @pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
 @pytest.mark.parametrize("check", FURTHER_CHECKS)

@@ -1,7 +1,8 @@
 """Do the estimators pass scikit-learn's checks? Prints each check, its outcome and CPU seconds.
 
 Run as ``python -m benchmarks.quality.conformance`` in the repository's root; ``--small`` takes the
-other kinds of attention at small sizes besides. Exits with 1 if a check failed.
+other kinds of attention at small sizes besides, with and without `explainable`. Exits
+with 1 if a check failed.
 """
 
 import argparse
@@ -26,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--small", action="store_true", help="also every kind of attention, at small sizes"
     )
     options = parser.parse_args(arguments)
-    estimators = [kind() for kind in KINDS] + (list(variants(*ATTENTIONS)) if options.small else [])
+    estimators = [kind() for kind in KINDS]
+    if options.small:
+        estimators += [*variants(*ATTENTIONS), *variants(*ATTENTIONS, explainable=True)]
     totals = Counter()
     for estimator in estimators:
         totals += run(estimator)

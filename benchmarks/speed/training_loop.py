@@ -157,10 +157,10 @@ class EncodingClock:
     def __init__(self, model: Any, device: str) -> None:
         self.seconds = 0.0
         self.device = device
-        self._inner: Callable[[Any], Rows] = model._encoded
-        model._encoded = self
+        self._inner: Callable[[Any], Any] = model._read_rows
+        model._read_rows = self
 
-    def __call__(self, X: Any) -> Rows:
+    def __call__(self, X: Any) -> Any:
         start = time.perf_counter()
         rows = self._inner(X)
         synchronize(self.device)

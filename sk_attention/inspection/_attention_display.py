@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ._plotting import heat_map, pyplot
+from ._token_model import feature_names
+
 
 class AttentionDisplay:
     """Tasks x features heat map of attention weights.
@@ -67,10 +70,8 @@ class AttentionDisplay:
         """
         check_is_fitted(estimator)
         weights = estimator.attention_weights_ if X is None else estimator.attend(X).mean(axis=0)
-        names = getattr(estimator, "feature_names_in_", None)
-        if names is None:
-            names = [f"x{j}" for j in range(weights.shape[1])]
-        return cls(weights, list(estimator.task_names_), list(names)).plot(ax=ax)
+        names = feature_names(estimator, weights.shape[1])
+        return cls(weights, list(estimator.task_names_), names).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, max_features: int = 30) -> AttentionDisplay:
         """Draw the heat map.
@@ -92,29 +93,16 @@ class AttentionDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            from matplotlib import pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "AttentionDisplay.plot needs matplotlib: pip install sk-attention[plot]."
-            ) from error
+        plt = pyplot("AttentionDisplay")
         largest = np.sort(np.argsort(-self.weights.max(axis=0), kind="stable")[:max_features])
         shown = self.weights[:, largest]
         n_tasks, n_features = shown.shape
         if ax is None:
             size = (2.0 + 0.6 * n_features, 1.8 + 0.5 * n_tasks)
             _, ax = plt.subplots(figsize=size, layout="constrained")
-        image = ax.imshow(shown, cmap="Blues", vmin=0.0, aspect="auto")
-        ax.set_xticks(range(n_features), [self.feature_names[j] for j in largest])
-        ax.tick_params(axis="x", labelrotation=45)
-        for label in ax.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(n_tasks), self.task_names)
+        names = [self.feature_names[j] for j in largest]
+        image = heat_map(ax, shown, self.task_names, names)
         ax.set(xlabel="feature", ylabel="task")
-        for task, feature in np.ndindex(shown.shape):
-            weight = shown[task, feature]
-            color = "white" if weight > 0.6 * shown.max() else "black"
-            ax.text(feature, task, f"{weight:.2f}", ha="center", va="center", color=color, size=8)
         ax.figure.colorbar(image, ax=ax, label="attention weight")
         self.ax_ = ax
         self.figure_ = ax.figure

@@ -1,16 +1,26 @@
-"""How attention shifts from task to task, in bits."""
+"""How attention shifts from task to task and from row to row, in bits."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import entr
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, check_random_state
+
+from ._divergence import (
+    Floats,
+    check_permutations,
+    divergence_bits,
+    entropy_bits,
+    pairwise_bits,
+    shuffle_test,
+    swap_test,
+)
 
 
-def attention_shift(estimator: Any, X: Any) -> Bunch:
+def attention_shift(
+    estimator: Any, X: Any, *, n_permutations: int = 999, random_state: Any = None
+) -> Bunch:
     r"""Measure how differently the tasks look at the same rows.
 
     With :math:`\alpha_i(x)` the attention of task *i* in row *x*, *H* the entropy in bits and *M*
@@ -22,12 +32,21 @@ def attention_shift(estimator: Any, X: Any) -> Bunch:
     It is 0 where the tasks look alike, and the information, in bits, that a glance at a random
     feature gives about which task is looking [1]_. Values are means over the rows.
 
+    Two queries that were drawn at random never look exactly alike. So compare a shift with the
+    noise floor of several fits with different seeds, and take p-values from them: those of a single
+    fit say that its tasks look differently, not that another fit's would.
+
     Parameters
     ----------
-    estimator : object
-        A fitted estimator with ``attend``.
+    estimator : object, or list of these
+        A fitted estimator with ``attend``; or several that differ in nothing but
+        ``random_state``, whose values are averaged.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to look at.
+    n_permutations : int, default=999
+        Draws of the permutation test; 0 leaves it out.
+    random_state : int, RandomState or None, default=None
+        Source of the draws.
 
     Returns
     -------
@@ -36,10 +55,32 @@ def attention_shift(estimator: Any, X: Any) -> Bunch:
             Divergence between each two tasks, from 0 to 1 bit.
         total : float
             Divergence between all tasks, from 0 to log2(n_tasks) bits.
+        mean_pairwise, mean_total : ndarray of shape (n_tasks, n_tasks) and float
+            The same of the tasks' mean attention over the rows: less, as differences that come and
+            go from row to row cancel.
+        p_values, p_value : ndarray of shape (n_tasks, n_tasks) and float, or None
+            How often ``mean_pairwise`` and ``mean_total`` would be as large if it were chance
+            which task is which: tasks are swapped within each row or, of several fits, within each
+            fit. Then six fits at least are needed for 0.05.
+        across_samples : ndarray of shape (n_tasks,)
+            Divergence between the rows, :math:`H(\mathrm{E}_x \alpha_i) - \mathrm{E}_x
+            H(\alpha_i)`: how much a task's attention depends on the row.
         effective_features : ndarray of shape (n_tasks,)
             :math:`2^H`, the number of features among which a task spreads its attention.
+        noise_floor : ndarray of shape (n_tasks,) or None
+            Divergence between the same task's mean attention in two fits, the mean over all
+            pairs; None for a single fit.
         task_names : list of str
             Names of the tasks.
+
+    Raises
+    ------
+    ValueError
+        If ``n_permutations`` is negative, or there is no estimator.
+
+    See Also
+    --------
+    attention_drift : Compares groups of rows instead of tasks.
 
     References
     ----------
@@ -59,36 +100,54 @@ def attention_shift(estimator: Any, X: Any) -> Bunch:
     >>> bool(0 <= shift.total <= 1)
     True
     """
-    weights = estimator.attend(X)  # rows, tasks, features
-    entropies = entropy_bits(weights)  # rows, tasks
-    n_tasks = weights.shape[1]
-    pairwise = np.zeros((n_tasks, n_tasks))
+    fits = list(estimator) if isinstance(estimator, (list, tuple)) else [estimator]
+    if not fits:
+        raise ValueError("estimator is an empty list: at least one fitted estimator is needed.")
+    check_permutations(n_permutations)
+    looks = [fit.attend(X) for fit in fits]  # rows, tasks, features
+    means = np.stack([weights.mean(axis=0) for weights in looks])  # fits, tasks, features
+    entropies = [entropy_bits(weights) for weights in looks]
+    shift = Bunch(
+        pairwise=np.mean([pairwise_bits(weights).mean(axis=0) for weights in looks], axis=0),
+        total=float(np.mean([divergence_bits(weights).mean() for weights in looks])),
+        mean_pairwise=pairwise_bits(means).mean(axis=0),
+        mean_total=float(divergence_bits(means).mean()),
+        p_values=None,
+        p_value=None,
+        across_samples=np.mean(
+            [
+                entropy_bits(weights.mean(axis=0)) - entropy.mean(axis=0)
+                for weights, entropy in zip(looks, entropies, strict=True)
+            ],
+            axis=0,
+        ).clip(0.0),
+        effective_features=np.mean([np.exp2(own).mean(axis=0) for own in entropies], axis=0),
+        noise_floor=None if len(fits) == 1 else _noise_floor(means),
+        task_names=list(fits[0].task_names_),
+    )
+    if n_permutations:
+        rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
+        units = looks[0] if len(fits) == 1 else means
+        shift.p_values, shift.p_value = _p_values(units, n_permutations, rng)
+    return shift
+
+
+def _noise_floor(means: Floats) -> Floats:
+    """Return the mean divergence between two fits, task by task, of (fits, tasks, features)."""
+    pairs = pairwise_bits(means.swapaxes(0, 1))
+    n_fits = len(means)
+    floor: Floats = pairs.sum(axis=(1, 2)) / (n_fits * (n_fits - 1))
+    return floor
+
+
+def _p_values(units: Floats, n_permutations: int, rng: np.random.Generator) -> tuple[Floats, float]:
+    """Return p-values of each two tasks, and of all, of (units, tasks, features)."""
+    n_tasks = units.shape[1]
+    p_values = np.ones((n_tasks, n_tasks))
     for one in range(n_tasks):
         for other in range(one):
-            between = (weights[:, one] + weights[:, other]) / 2
-            alone = (entropies[:, one] + entropies[:, other]) / 2
-            pairwise[one, other] = pairwise[other, one] = np.mean(entropy_bits(between) - alone)
-    total = np.mean(entropy_bits(weights.mean(axis=1)) - entropies.mean(axis=1))
-    return Bunch(
-        pairwise=np.maximum(pairwise, 0.0),
-        total=max(float(total), 0.0),
-        effective_features=np.exp2(entropies).mean(axis=0),
-        task_names=list(estimator.task_names_),
-    )
-
-
-def entropy_bits(distribution: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the entropy along the last axis, in bits.
-
-    Parameters
-    ----------
-    distribution : ndarray of shape (..., n)
-        Not negative; sums to 1 along the last axis.
-
-    Returns
-    -------
-    entropy : ndarray of shape (...)
-        From 0 to log2(n).
-    """
-    entropy: NDArray[np.float64] = entr(distribution).sum(axis=-1) / np.log(2.0)
-    return entropy
+            p = swap_test(units[:, one], units[:, other], n_permutations, rng)
+            p_values[one, other] = p_values[other, one] = p
+    if n_tasks < 3:
+        return p_values, float(p_values[0, -1])
+    return p_values, shuffle_test(units, n_permutations, rng)

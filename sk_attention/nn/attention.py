@@ -14,7 +14,12 @@ from torch.nn import functional as F
 PLAIN_TOKENS_ON_CPU = 32
 
 
-def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = None) -> Tensor:
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    token_mask: Tensor | None = None,
+    forbidden: Tensor | None = None,
+) -> Tensor:
     r"""Return the weights with which each query reads the tokens.
 
     .. math:: \alpha_{ij} = \mathrm{softmax}_j(q_i \cdot k_j / \sqrt{D})
@@ -30,6 +35,9 @@ def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = No
     token_mask : Tensor of shape (..., T), dtype bool, default=None
         True marks a real token; padding gets a weight of exactly 0. A row of padding alone gets
         zeros throughout.
+    forbidden : Tensor of shape (Q, T), dtype bool, default=None
+        True where a query must not read a token, whose weight is then exactly 0; every query must
+        be left a token.
 
     Returns
     -------
@@ -50,6 +58,8 @@ def attention_weights(query: Tensor, key: Tensor, token_mask: Tensor | None = No
     """
     similarity = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+    if forbidden is not None:
+        similarity = similarity.masked_fill(forbidden, -torch.inf)
     if token_mask is None:
         return torch.softmax(similarity, dim=-1)
     real = token_mask.unsqueeze(-2)

@@ -5,6 +5,7 @@ Shapes: B batch, T tokens, D embedding_dim, K tasks, M members, C outputs.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -43,14 +44,142 @@ class Read(NamedTuple):
     representation: Tensor  # B K D
 
 
-class MultiTaskNetwork(nn.Module):
-    """Tokens, a context for their keys, one reading per task, and a tower on what it reads.
+class TaskNetwork(nn.Module, ABC):
+    """Tokens, a context for their keys, and a reading per task; what answers is for subclasses.
 
     ``attention="cross"``: the keys are the tokens' own. ``"self"``: the keys have been through
     self attention across fields, and one reading serves all tasks. ``"double"``: self attention
     across fields, then each task's own reading. ``"hierarchical"``: each task pools the tokens
     within each field, the fields' tokens have a context as in "double", and each task reads its
     own; a token's weight is its field's times that within the field.
+
+    Parameters
+    ----------
+    tokens : Tokens
+        Turns encoded rows into tokens.
+    n_tasks : int
+        K.
+    n_readers : int
+        Queries of each task.
+    sizes : Sizes
+        Everything else.
+    generator : torch.Generator
+        Source of the initial weights.
+    field : sequence of int
+        The field of each token, which ``attention="hierarchical"`` looks at.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        n_tasks: int,
+        n_readers: int,
+        sizes: Sizes,
+        generator: torch.Generator,
+        field: Sequence[int] = (),
+    ) -> None:
+        super().__init__()
+        self.n_tasks = n_tasks
+        self.n_readers = n_readers
+        self.tokens = tokens
+        self.pooling = (
+            FieldPooling(field, n_tasks, sizes.embedding_dim, sizes.sharpness, generator)
+            if sizes.attention == "hierarchical"
+            else None
+        )
+        self.encoder = (
+            None
+            if sizes.attention == "cross"
+            else SelfAttentionEncoder(
+                sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout, generator
+            )
+        )
+        n_readings = 1 if sizes.attention == "self" else n_tasks
+        self.reading = Reading(
+            n_readings * n_readers, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
+        )
+
+    def read(self, inputs: Mapping[str, Tensor]) -> Read:
+        """Return what each task reads in encoded rows, without running the towers."""
+        return self.read_tokens(self.tokens(inputs))
+
+    def read_tokens(self, tokens: Tensor) -> Read:
+        """Return what each task reads in tokens (B, T, D): the mean over its readers.
+
+        Where each query makes tokens of its own they are (B, Q, T, D).
+        """
+        fields, within = tokens, None
+        if self.pooling is not None:
+            fields, within = self.pooling(tokens)
+        lists = fields.flatten(0, -3)  # BQ F D where each query has a list of its own
+        weights, representation = self.reading(lists, self.encode(lists))
+        if fields.ndim == 4:
+            weights, representation = (_own(read, fields) for read in (weights, representation))
+        if self.pooling is not None:
+            weights = weights[..., self.pooling.field] * within
+        return Read(tokens, self.by_task(weights).mean(2), self.by_task(representation).mean(2))
+
+    def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return where each task looks within the fields that hold several tokens.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            Encoded rows.
+
+        Returns
+        -------
+        weights : Tensor of shape (N, K)
+            Attention of each token: that of its field times that within the field.
+        """
+        assert self.tokens.bags is not None
+        codes = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
+        length = codes[-1]
+        fields = self.read(inputs).weights[..., -length.shape[1] :]  # B K F
+        fields = fields.transpose(1, 2).flatten(0, 1).repeat_interleave(length.flatten(), dim=0)
+        return fields * self.tokens.bags.within(*codes)
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """Return the tokens with what they learn from each other (B, T, D): the keys' source."""
+        if self.encoder is None:
+            return tokens
+        encoded: Tensor = self.encoder(tokens)
+        return encoded
+
+    def by_task(self, read: Tensor) -> Tensor:
+        """Return what queries read (B, Q, ...) as (B, K, R, ...), R readers of each task."""
+        batch, _, size = read.shape
+        return read.view(batch, -1, self.n_readers, size).expand(-1, self.n_tasks, -1, -1)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the outputs (B, K, M, C) of encoded rows, float32 at least."""
+        return self.answer(self.tokens(inputs))
+
+    @abstractmethod
+    def answer(self, tokens: Tensor) -> Tensor:
+        """Return the outputs (B, K, M, C) of tokens (B, T, D), float32 at least."""
+
+    @abstractmethod
+    def task_weights(self) -> Tensor:
+        """Return omega (K,): how much each task weighs in what the tasks share."""
+
+    def rows_at_a_time(self) -> int:
+        """Return how many rows to evaluate at once: fewer for wide networks.
+
+        Returns
+        -------
+        n_rows : int
+            From 16 to 4096.
+        """
+        return min(max(CELLS_AT_A_TIME // self.cells_of_a_row(), 16), 4096)
+
+    @abstractmethod
+    def cells_of_a_row(self) -> int:
+        """Return how many numbers the towers hold at once for a row, about."""
+
+
+class MultiTaskNetwork(TaskNetwork):
+    """A network whose towers see all tokens, and what the other tasks read.
 
     Parameters
     ----------
@@ -77,31 +206,8 @@ class MultiTaskNetwork(nn.Module):
         generator: torch.Generator,
         field: Sequence[int] | None = None,
     ) -> None:
-        super().__init__()
-        self.n_tasks = len(n_outputs)
-        self.tokens = tokens
-        self.pooling = (
-            FieldPooling(
-                range(n_tokens) if field is None else field,
-                self.n_tasks,
-                sizes.embedding_dim,
-                sizes.sharpness,
-                generator,
-            )
-            if sizes.attention == "hierarchical"
-            else None
-        )
-        self.encoder = (
-            None
-            if sizes.attention == "cross"
-            else SelfAttentionEncoder(
-                sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout, generator
-            )
-        )
-        n_queries = 1 if sizes.attention == "self" else self.n_tasks
-        self.reading = Reading(
-            n_queries, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
-        )
+        own = range(n_tokens) if field is None else field
+        super().__init__(tokens, len(n_outputs), 1, sizes, generator, own)
         self.norm = nn.LayerNorm(sizes.embedding_dim, elementwise_affine=False)
         self.mixture = TaskMixture(self.n_tasks)
         self.towers = GatedTowers(
@@ -115,64 +221,22 @@ class MultiTaskNetwork(nn.Module):
         )
         self.own_towers = LinearTowers(self.n_tasks, sizes.embedding_dim, max(n_outputs))
 
-    def read(self, inputs: Mapping[str, Tensor]) -> Read:
-        """Return what each task reads in encoded rows, without running the towers."""
-        tokens = self.tokens(inputs)
-        fields, within = tokens, None
-        if self.pooling is not None:
-            fields, within = self.pooling(tokens)
-        lists = fields.flatten(0, -3)  # BQ F D where each query has a list of its own
-        encoded = lists if self.encoder is None else self.encoder(lists)
-        weights, representation = self.reading(lists, encoded)
-        if fields.ndim == 4:
-            weights, representation = (_own(read, fields) for read in (weights, representation))
-        if self.pooling is not None:
-            weights = weights[..., self.pooling.field] * within
-        return Read(
-            tokens,
-            weights.expand(-1, self.n_tasks, -1),
-            representation.expand(-1, self.n_tasks, -1),
-        )
-
-    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return the outputs (B, K, M, C) of encoded rows, float32 at least."""
-        tokens, weights, representation = self.read(inputs)
+    def answer(self, tokens: Tensor) -> Tensor:
+        """Return the outputs (B, K, M, C) of tokens (B, T, D), float32 at least."""
+        _, weights, representation = self.read_tokens(tokens)
         representation = self.norm(representation)
         outputs: Tensor = self.towers(tokens, weights, self.mixture(representation))
         own: Tensor = self.own_towers(representation)
         return outputs + own.unsqueeze(2)  # one for all members
 
-    def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return where each task looks within the fields that hold several tokens.
+    def task_weights(self) -> Tensor:
+        """Return omega (K,): how much each task weighs in what the tasks share."""
+        return self.mixture.task_weights()
 
-        Parameters
-        ----------
-        inputs : mapping of str to Tensor
-            Encoded rows.
-
-        Returns
-        -------
-        weights : Tensor of shape (N, K)
-            Attention of each token: that of its field times that within the field.
-        """
-        assert self.tokens.bags is not None
-        codes = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
-        length = codes[-1]
-        fields = self.read(inputs).weights[..., -length.shape[1] :]  # B K F
-        fields = fields.transpose(1, 2).flatten(0, 1).repeat_interleave(length.flatten(), dim=0)
-        return fields * self.tokens.bags.within(*codes)
-
-    def rows_at_a_time(self) -> int:
-        """Return how many rows to evaluate at once: fewer for wide networks.
-
-        Returns
-        -------
-        n_rows : int
-            From 16 to 4096.
-        """
+    def cells_of_a_row(self) -> int:
+        """Return how many numbers the towers hold at once for a row, about."""
         n_members, _, n_inputs = self.towers.first.scale.shape
-        cells = self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
-        return min(max(CELLS_AT_A_TIME // cells, 16), 4096)
+        return self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
 
 
 def _own(read: Tensor, lists: Tensor) -> Tensor:

@@ -39,6 +39,8 @@ class Reading(nn.Module):
         Source of the initial weights.
     """
 
+    forbidden: Tensor | None
+
     def __init__(
         self,
         n_queries: int,
@@ -54,6 +56,7 @@ class Reading(nn.Module):
         self.norm = nn.LayerNorm(embedding_dim)
         self.key = linear(embedding_dim, embedding_dim, generator)
         self.value = linear(embedding_dim, embedding_dim, generator)
+        self.register_buffer("forbidden", None)
 
     def forward(
         self, tokens: Tensor, encoded: Tensor, token_mask: Tensor | None = None
@@ -76,13 +79,17 @@ class Reading(nn.Module):
         representation : Tensor of shape (B, K, D)
             What each query read, z_i.
         """
-        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
-        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
-        mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        weights = attention_weights(query, key, mask)  # B H K T
+        weights = self.weights(encoded, token_mask)  # B H K T
         value = split_heads(self.value(tokens), self.n_heads)  # B H T D/H
         read = weights.to(value.dtype) @ value  # B H K D/H
         return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
+
+    def weights(self, encoded: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        """Return the attention weights of each head (B, H, K, T), as `forward` reads with them."""
+        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
+        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
+        mask = None if token_mask is None else token_mask.unsqueeze(-2)
+        return attention_weights(query, key, mask, self.forbidden)
 
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:
@@ -116,6 +123,7 @@ class TaskMixture(nn.Module):
     def forward(self, representation: Tensor) -> Tensor:
         """Return z as each task sees it (B, K, D), of normalised representations (B, K, D)."""
         omega = self.task_weights().to(representation.dtype)
-        others = representation.detach()
+        # out of training gradients tell what depends on what, all of it
+        others = representation.detach() if self.training else representation
         shared = torch.einsum("k,bkd->bd", omega, others).unsqueeze(1)
         return shared + omega.unsqueeze(-1) * (representation - others)  # the last term is 0

@@ -318,6 +318,37 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
 
         return self.forward_rows(ensemble, rows)
 
+    def mean_of(
+        self, function: Callable[[Mapping[str, Tensor]], Tensor], rows: Rows
+    ) -> NDArray[np.float64]:
+        """Return the weighted mean over the rows of ``function`` of them.
+
+        Parameters
+        ----------
+        function : callable
+            Encoded rows -> tensor with one entry per row.
+        rows : Rows
+            Encoded rows with their ``weight`` (n_rows,).
+
+        Returns
+        -------
+        mean : ndarray, dtype float64
+            Of the shape of one entry.
+        """
+        self.module_.eval()
+        total: Tensor | float = 0.0
+        total_weight = 0.0
+        with torch.inference_mode():
+            for inputs, _ in Slices(rows, self.module_.rows_at_a_time()):
+                with self._autocast():
+                    values = function(inputs)
+                weight = inputs["weight"].to(values)
+                total_weight += float(weight.sum())
+                total = total + torch.tensordot(weight, values, dims=1).cpu().double()
+        assert isinstance(total, Tensor)
+        mean: NDArray[np.float64] = (total / total_weight).numpy()
+        return mean
+
     def mean_attention(self, rows: Rows) -> NDArray[np.float64]:
         """Return the weighted mean over the rows of where each task looks.
 
@@ -331,15 +362,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         weights : ndarray of shape (n_tasks, n_tokens), dtype float64
             Rows sum to 1.
         """
-        self.module_.eval()
-        total: Tensor | float = 0.0
-        with torch.inference_mode():
-            for inputs, _ in Slices(rows, self.module_.rows_at_a_time()):
-                with self._autocast():
-                    weights = self.module_.read(inputs).weights
-                total = total + torch.einsum("bkt,b->kt", weights, inputs["weight"]).cpu().double()
-        assert isinstance(total, Tensor)
-        mean: NDArray[np.float64] = (total / total.sum(-1, keepdim=True)).numpy()
+        weights = self.mean_of(lambda inputs: self.module_.read(inputs).weights, rows)
+        mean: NDArray[np.float64] = weights / weights.sum(axis=-1, keepdims=True)
         return mean
 
     def predict(self, X: Rows) -> NDArray[Any]:

@@ -187,3 +187,14 @@ def test_heads_are_neighbouring_slices():
 def test_merging_heads_undoes_splitting(n_rows, n_tokens, n_heads, dim):
     x = torch.randn(n_rows, n_tokens, n_heads * dim)
     assert torch.equal(merge_heads(split_heads(x, n_heads)), x)
+
+
+def test_a_query_gives_what_it_must_not_read_no_weight_at_all():
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(2, 3, generator=generator)
+    key = torch.randn(5, 4, 3, generator=generator)
+    forbidden = torch.tensor([[True, False, False, False], [False] * 4])
+    weights = attention_weights(query, key, forbidden=forbidden)
+    assert (weights[:, 0, 0] == 0.0).all()
+    assert torch.equal(weights[:, 1], attention_weights(query, key)[:, 1])
+    torch.testing.assert_close(weights[:, 0, 1:], attention_weights(query[:1], key[:, 1:])[:, 0])

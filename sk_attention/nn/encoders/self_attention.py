@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sk_attention.nn.attention import attend, merge_heads, split_heads
+from sk_attention.nn.attention import attend, attention_weights, merge_heads, split_heads
 from sk_attention.nn.layers import Dropout, linear
 
 
@@ -50,14 +50,22 @@ class SelfAttentionBlock(nn.Module):
 
     def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
         """Return tokens of the same shape (B, T, D), each having seen the real others."""
-        query, key, value = (
-            split_heads(part, self.n_heads)
-            for part in self.query_key_value(self.norm_attention(tokens)).chunk(3, dim=-1)
-        )
+        query, key, value = self._split(tokens)
         tokens = tokens + self.out(merge_heads(attend(query, key, value, token_mask)))
         hidden = self.dropout(F.gelu(self.expand(self.norm_hidden(tokens))))
         out: Tensor = tokens + self.contract(hidden)
         return out
+
+    def weights(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        """Return how much of each token (columns) goes to each (rows), (B, T, T): heads' mean."""
+        query, key, _ = self._split(tokens)
+        mask = None if token_mask is None else token_mask.unsqueeze(-2)
+        return attention_weights(query, key, mask).mean(1)
+
+    def _split(self, tokens: Tensor) -> list[Tensor]:
+        """Return queries, keys and values, each (B, H, T, D/H)."""
+        parts = self.query_key_value(self.norm_attention(tokens)).chunk(3, dim=-1)
+        return [split_heads(part, self.n_heads) for part in parts]
 
 
 class SelfAttentionEncoder(nn.Module):
@@ -95,3 +103,22 @@ class SelfAttentionEncoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, token_mask)
         return tokens
+
+    def rollout(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+        r"""Return from which tokens (columns) the encoded ones (rows) come, (B, T, T).
+
+        Attention rollout [1]_: with :math:`A_l` the weights of block *l*, and half of every token
+        its own, by way of the residual connection, the product
+        :math:`\prod_l \tfrac12 (A_l + I)`, the last block leftmost. Rows sum to 1.
+
+        References
+        ----------
+        .. [1] Abnar and Zuidema, "Quantifying attention flow in transformers", ACL 2020.
+        """
+        identity = torch.eye(tokens.shape[1], dtype=tokens.dtype, device=tokens.device)
+        flow = identity.expand(len(tokens), -1, -1)
+        for block in self.blocks:
+            assert isinstance(block, SelfAttentionBlock)
+            flow = (block.weights(tokens, token_mask).to(flow.dtype) + identity) / 2 @ flow
+            tokens = block(tokens, token_mask)
+        return flow

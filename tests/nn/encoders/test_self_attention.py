@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 from torch.testing import assert_close
 
 from sk_attention.nn.encoders import SelfAttentionEncoder
@@ -96,3 +97,24 @@ def test_encoder_drops_hidden_units_only_in_training():
 def test_encoder_has_the_right_gradients():
     layer = encoder(dim=4, n_layers=1)
     assert torch.autograd.gradcheck(layer, tokens(2, 3, 4).requires_grad_())
+
+
+def test_weights_are_those_that_the_block_mixes_with():
+    layer, x = encoder(n_heads=1, n_layers=1), tokens()
+    block = layer.blocks[0]
+    weights = block.weights(x)
+    assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
+    value = block.query_key_value(block.norm_attention(x)).chunk(3, -1)[2]
+    mixed = x + block.out(weights @ value)
+    hidden = functional.gelu(block.expand(block.norm_hidden(mixed)))
+    assert_close(block(x), mixed + block.contract(hidden))
+
+
+def test_rollout_is_the_product_of_weights_and_residuals():
+    layer, x = encoder(n_layers=2), tokens()
+    flow = layer.rollout(x)
+    first = layer.blocks[0].weights(x)
+    second = layer.blocks[1].weights(layer.blocks[0](x))
+    identity = torch.eye(x.shape[1], dtype=x.dtype)
+    assert_close(flow, (second + identity) / 2 @ ((first + identity) / 2))
+    assert_close(flow.sum(-1), torch.ones_like(flow[..., 0]))

@@ -1,0 +1,142 @@
+"""What each feature adds to the predictions of an explainable estimator."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+from sklearn.utils.metaestimators import available_if
+from torch import Tensor
+
+from ._validation import check_unchanged
+from .data.batches import Rows
+from .data.columns import Column
+
+
+def _is_explainable(estimator: Any) -> bool:
+    """Whether contributions are there; else say what to do, in the error that this becomes."""
+    if not estimator.explainable:
+        raise AttributeError(
+            "Contributions add up only where towers are linear: this "
+            f"{type(estimator).__name__} has explainable=False. Set explainable=True and fit."
+        )
+    return True
+
+
+class ContributionsMixin:
+    """Contributions of the features, and importances made of them."""
+
+    explainable: bool
+    net_: Any
+    n_features_in_: int
+    _table_encoder: Any
+    _built_with: dict[str, Any]
+    _mean_contributions: NDArray[np.float64]
+
+    @abstractmethod
+    def _read_rows(self, X: Any) -> tuple[Rows, list[Column]]:
+        """Check rows to predict for, encode them, and return their columns too."""
+
+    @abstractmethod
+    def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return parts of the network's outputs (n, K, C, ...) as parts of each task's logits."""
+
+    @abstractmethod
+    def _logits(self, outputs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Return the network's outputs (n, K, C) as the logits of each task."""
+
+    @abstractmethod
+    def _as_predicted(self, per_task: list[NDArray[np.float64]]) -> Any:
+        """Return one array per task in the form in which predictions come."""
+
+    @available_if(_is_explainable)
+    def contributions(self, X: Any) -> Bunch:
+        r"""Return what each feature adds to each prediction; only with ``explainable=True``.
+
+        The logit of a task is a sum over features,
+
+        .. math:: o(x) = \bar o + \sum_j c_j(x), \qquad
+                  c_j(x) = \frac1R \sum_r T \alpha_{rj}(x)\, u_{rj} \cdot v_j(x_j) - \bar c_j,
+
+        with :math:`\alpha_{rj}` the attention of reading *r*, one of *R* = ``n_members``,
+        :math:`v_j` the value of feature *j* alone, *T* the number of tokens and :math:`\bar o`,
+        :math:`\bar c_j` means over the training rows. The sum is exact; how much a feature adds
+        depends on the others by way of the attention alone.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``.
+
+        Returns
+        -------
+        explained : Bunch
+            contributions : ndarray of shape (n_samples, ..., n_features), or list of these
+                What each feature adds to ``logits``, whose shape is all but the last axis. Mean 0
+                over the training rows.
+            intercept : ndarray of shape (...), or list of these
+                The mean of ``logits`` over the training rows.
+            logits : ndarray of shape (n_samples, ...), or list of these
+                What is added up to: ``contributions.sum(axis=-1) + intercept``. A classifier has
+                the log odds of the second class (n_samples,) of two, and for more classes
+                (n_samples, n_classes) numbers of mean 0 whose softmax are the probabilities; a
+                list with one entry per task if ``y`` had two dimensions. A regressor has what
+                `predict` returns.
+        """
+        rows, _ = self._read_rows(X)
+        check_unchanged(self, {"explainable": self._built_with["explainable"]})
+        values = self.net_.forward_rows(self._feature_contributions, rows).astype(np.float64)
+        bias = self.net_.module_.towers.bias.detach().cpu().double().numpy()  # K C
+        intercept = bias + self._mean_contributions.sum(axis=-1)
+        outputs = self.net_.ensemble_outputs(rows).astype(np.float64)
+        return Bunch(
+            contributions=self._as_predicted(self._effects(values - self._mean_contributions)),
+            intercept=_without_samples(self._as_predicted(self._logits(intercept[None]))),
+            logits=self._as_predicted(self._logits(outputs)),
+        )
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """Mean over the tasks of ``contribution_weights_``; only with ``explainable=True``.
+
+        Returns
+        -------
+        importances : ndarray of shape (n_features,)
+            Not negative; they sum to 1.
+        """
+        _is_explainable(self)
+        importances: NDArray[np.float64] = self.contribution_weights_.mean(axis=0)
+        return importances
+
+    def _feature_contributions(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what each feature adds to the network's mean outputs (B, K, C, F)."""
+        network = self.net_.module_
+        by_token = network.contributions(network.tokens(inputs))
+        features = torch.as_tensor(self._table_encoder.field_features_, device=by_token.device)
+        by_feature = by_token.new_zeros(*by_token.shape[:-1], self.n_features_in_)
+        return by_feature.index_add_(-1, features, by_token)
+
+    def _weigh_contributions(self, rows: Rows) -> None:
+        """Set what is told of the training rows: mean contributions, and how large they are."""
+        mean = self.net_.mean_of(self._feature_contributions, rows)
+        self._mean_contributions = mean
+
+        def sizes(inputs: Mapping[str, Tensor]) -> Tensor:
+            values = self._feature_contributions(inputs).cpu().double().numpy() - mean
+            effects = [np.abs(own) for own in self._effects(values)]
+            per_task = [own.sum(axis=1) if own.ndim == 3 else own for own in effects]
+            return torch.as_tensor(np.stack(per_task, axis=1))
+
+        weights = self.net_.mean_of(sizes, rows)  # K F
+        total = weights.sum(axis=1, keepdims=True)
+        self.contribution_weights_ = weights / np.where(total > 0, total, 1.0)
+
+
+def _without_samples(values: Any) -> Any:
+    """Return the only row of each array."""
+    return [own[0] for own in values] if isinstance(values, list) else values[0]

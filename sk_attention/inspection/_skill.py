@@ -1,0 +1,141 @@
+"""How well logits tell labels, for many weightings of the rows at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+Floats = NDArray[np.float64]
+
+
+def skill(labels: NDArray[Any], logits: Floats, weights: Floats) -> Floats:
+    """Return how well logits tell labels: ROC AUC for classes, correlation for numbers.
+
+    Both ask for the right order only, so that a disturbed model is not punished for being sure.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Class codes (integers) or numbers (floats).
+    logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Log odds of the second class, or a number per class, of which each class's probability
+        among the others is taken; or predicted numbers.
+    weights : ndarray of shape (n_weightings, n_rows)
+        Weights of the rows, not negative.
+
+    Returns
+    -------
+    skill : ndarray of shape (n_weightings,)
+        The mean over the classes of the AUC of each against the others, where it is defined; NaN
+        where nothing is.
+    """
+    if labels.dtype.kind == "f":
+        return correlation(labels, logits, weights)
+    if logits.ndim == 1:
+        return weighted_auc(labels == 1, logits, weights)
+    scores = log_softmax(logits, axis=1)
+    each = np.stack([weighted_auc(labels == c, own, weights) for c, own in enumerate(scores.T)])
+    defined = np.isfinite(each)
+    n_defined = defined.sum(axis=0)
+    total = np.where(defined, each, 0.0).sum(axis=0)
+    return np.where(n_defined > 0, total / np.maximum(n_defined, 1), np.nan)
+
+
+def chance(labels: NDArray[Any]) -> float:
+    """Return the skill of a guess."""
+    return 0.0 if labels.dtype.kind == "f" else 0.5
+
+
+def weighted_auc(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
+    """Return the weighted share of pairs in the right order; ties count half.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_rows,), dtype bool
+        Which rows should score higher.
+    score : ndarray of shape (n_rows,)
+        Scores.
+    weights : ndarray of shape (n_weightings, n_rows)
+        Weights of the rows.
+
+    Returns
+    -------
+    auc : ndarray of shape (n_weightings,)
+        NaN without pairs.
+    """
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    ordered = weights[:, order]
+    ups, downs = ordered * positive[order], ordered * ~positive[order]
+    if len(starts) < len(order):  # ties
+        ups, downs = (np.add.reduceat(own, starts, axis=1) for own in (ups, downs))
+    below = np.cumsum(downs, axis=1) - downs / 2
+    pairs = ups.sum(axis=1) * downs.sum(axis=1)
+    right = (ups * below).sum(axis=1)
+    return np.where(pairs > 0, right / np.where(pairs > 0, pairs, 1.0), np.nan)
+
+
+def correlation(labels: Floats, predicted: Floats, weights: Floats) -> Floats:
+    """Return Pearson's correlation, NaN where one of the two does not vary.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_rows,)
+        Numbers.
+    predicted : ndarray of shape (n_rows,)
+        Predictions.
+    weights : ndarray of shape (n_weightings, n_rows)
+        Weights of the rows.
+
+    Returns
+    -------
+    correlation : ndarray of shape (n_weightings,)
+        From -1 to 1.
+    """
+    share = weights / weights.sum(axis=1, keepdims=True)
+    one = labels - (share @ labels)[:, None]
+    other = predicted - (share @ predicted)[:, None]
+    both = (share * one * other).sum(axis=1)
+    spread = np.sqrt((share * one**2).sum(axis=1) * (share * other**2).sum(axis=1))
+    return np.where(spread > 0, both / np.where(spread > 0, spread, 1.0), np.nan)
+
+
+def bootstrap_weights(n_rows: int, n_draws: int, rng: np.random.Generator) -> Floats:
+    """Return how often each row is drawn: once each in the first line, then with replacement.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    n_draws : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    weights : ndarray of shape (1 + n_draws, n_rows)
+        Counts.
+    """
+    drawn = rng.multinomial(n_rows, np.full(n_rows, 1.0 / n_rows), size=n_draws)
+    return np.concatenate([np.ones((1, n_rows)), drawn])
+
+
+def interval(draws: Floats) -> Floats:
+    """Return value, lower and upper end of the 95 % interval from bootstrap draws.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (1 + n_draws, ...)
+        The value itself, then what the draws gave.
+
+    Returns
+    -------
+    interval : ndarray of shape (..., 3)
+        Value, 2.5th and 97.5th percentile of the draws that are defined.
+    """
+    low, high = np.nanpercentile(draws[1:], [2.5, 97.5], axis=0)
+    return np.stack([draws[0], low, high], axis=-1)
