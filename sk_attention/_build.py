@@ -193,7 +193,7 @@ def build_features(
     if not len(group):
         return None
     tokens = vectors = None
-    if len(group.encoder_.field_features_):
+    if group.n_values:
         tokens = build_tokens(group.encoder_, embedding_dim, 1, generator)
     if group.n_numbers:
         vectors = linear(group.n_numbers, embedding_dim, generator)

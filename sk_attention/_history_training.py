@@ -318,7 +318,7 @@ class HistoryTrainingMixin(ForetellingMixin):
             return
         bias = module.item_bias.detach().float().cpu().numpy().copy()
         lately = item_weights(self._histories, len(bias), HALF_LIFE)
-        lately += lately[lately > 0].min() / 2  # nobody met what is only described
+        lately[lately == 0] = lately[lately > 0].min() / 2  # nobody met what is only described
         popular = np.log(lately / lately.sum()).astype(np.float32)
         vectors = np.column_stack([items, popular - bias])
         index = None if self.index is None else CellIndex(vectors, bias)

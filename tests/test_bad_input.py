@@ -53,7 +53,7 @@ def refuses(model, X, y, match, error=ValueError, **fit_params):
         (FRAME[[]], r"shape \(60, 0\).*at least one row and one column"),
         (pl.DataFrame(), r"shape \(0, 0\).*at least one row"),
         (X[:, 0], "Expected 2D array, got 1D"),
-        (X.reshape(60, 2, 2), "dim 3|3D|dimension"),
+        (X.reshape(60, 1, 2, 2), "dim 4|4D|dimension"),
         (3.0, "Expected 2D array, got scalar"),
         (INFINITE, "X contains infinity.*'x2' is inf in row 1"),
         (pd.DataFrame(INFINITE, columns=list("abcd")), "X contains infinity.*'c' is inf in row 1"),

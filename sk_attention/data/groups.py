@@ -69,8 +69,10 @@ class ColumnGroup:
         plain = [columns[position] for position in self._plain]
         bins = min(MAX_BINS, max(16, len(weight) // 30))
         categories = [self._plain.index(position) for position in self.categories]
-        kinds = field_kinds(plain, np.array(categories, dtype=np.intp))
-        self.encoder_ = TableEncoder(kinds, BinEncoder(bins)).fit(plain, weight)
+        kinds = field_kinds(plain, np.array(categories, dtype=np.intp)) if plain else []
+        self.encoder_ = TableEncoder(kinds, BinEncoder(bins))
+        if plain:
+            self.encoder_.fit(plain, weight)
         return self
 
     def codes(
@@ -118,6 +120,11 @@ class ColumnGroup:
         if self._vectors:
             codes["vector"] = np.zeros((n_rows, self.n_numbers), dtype=dtype)
         return self._named(codes)
+
+    @property
+    def n_values(self) -> int:
+        """How many columns hold single values."""
+        return len(self._plain)
 
     @property
     def n_numbers(self) -> int:

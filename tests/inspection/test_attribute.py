@@ -1,19 +1,23 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from sk_attention.inspection import attribute
 from sk_attention.inspection._attribute import importance
 from sk_attention.inspection._token_model import TokenModel
 from tests._estimators import (
+    ADDITIVE,
+    ATTENTIONS,
     KINDS,
     classifier,
     data_for,
     numbers,
     one_pass,
-    over_attentions,
+    over_additive,
     over_kinds,
     small,
 )
@@ -26,7 +30,7 @@ def three_classes(n_samples=60):
 
 
 @pytest.mark.parametrize("n_tasks", [1, 4])
-@over_attentions
+@over_additive
 @over_kinds
 def test_contributions_come_task_by_task(kind, attention, n_tasks):
     X, y = data_for(kind, n_tasks=n_tasks)
@@ -51,8 +55,10 @@ def test_attention_is_that_of_attend(kind):
     assert_allclose(np.stack(found, axis=1), model.attend(X))
 
 
-@pytest.mark.parametrize("explainable", [False, True])
-@over_attentions
+@pytest.mark.parametrize(
+    ("attention", "explainable"),
+    [*((attention, True) for attention in ADDITIVE), *((kind, False) for kind in ATTENTIONS)],
+)
 @over_kinds
 def test_integrated_gradients_sum_to_the_logit_less_that_of_the_mean_tokens(
     kind, attention, explainable
@@ -151,3 +157,21 @@ def test_methods_that_there_are_not_are_refused():
         attribute(model, X, "rollout")
     with pytest.raises(NotFittedError):
         attribute(classifier(), X, "attention")
+
+
+def test_a_text_is_one_feature_and_counts_where_it_decides():
+    rng = np.random.default_rng(0)
+    good = rng.integers(2, size=120)
+    words = np.where(good, "a fine day", "a sad day")
+    X = pd.DataFrame({"noise": rng.normal(size=120), "text": words})
+    model = classifier(text_features=["text"], max_epochs=20).fit(X, good)
+    found = attribute(model, X, "integrated_gradients").attributions[0]
+    assert found.shape == (120, 2)
+    assert (np.abs(found).mean(axis=0).argmax()) == 1
+
+
+def test_sparse_rows_have_no_features_to_take_away():
+    X = csr_array(np.eye(6))
+    model = classifier(max_epochs=2).fit(X, [0, 1] * 3)
+    with pytest.raises(ValueError, match="was fitted on a sparse matrix, whose rows have no fixed"):
+        attribute(model, X, "integrated_gradients")

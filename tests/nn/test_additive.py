@@ -5,7 +5,8 @@ from torch.testing import assert_close
 from sk_attention.nn.additive import AdditiveNetwork
 from sk_attention.nn.multi_task import Sizes
 from sk_attention.nn.tokens import CategoryTokens, PiecewiseTokens, Tokens
-from tests.nn.test_multi_task import EDGES, KINDS, rows
+from tests._estimators import ADDITIVE
+from tests.nn.test_multi_task import EDGES, rows
 
 
 def network(attention="cross", n_outputs=(2, 3), seed=0, **changes):
@@ -17,7 +18,7 @@ def network(attention="cross", n_outputs=(2, 3), seed=0, **changes):
     return own.double().eval()
 
 
-@pytest.mark.parametrize("attention", KINDS)
+@pytest.mark.parametrize("attention", ADDITIVE)
 def test_contributions_and_bias_are_the_outputs(attention):
     own = network(attention)
     torch.nn.init.normal_(own.towers.bias, generator=torch.Generator().manual_seed(0))
@@ -49,7 +50,7 @@ def test_no_task_sees_what_another_reads():
     assert own.task_weights().tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("attention", KINDS)
+@pytest.mark.parametrize("attention", ADDITIVE)
 def test_every_parameter_learns(attention):
     own, inputs = network(attention), rows(40)
     inputs["bin"][0] = 2  # a missing number each
