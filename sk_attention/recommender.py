@@ -340,8 +340,9 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, X or y breaks a rule, or a parameter that the network was built with has
-            changed. The estimator is then as it was.
+            If a parameter, X or y breaks a rule, a parameter that the network was built with has
+            changed, or labels are foretold or ``item_features`` known, which are learned as a
+            whole. The estimator is then as it was.
         KeyboardInterrupt
             If the user interrupts the training; the estimator then has what it learned so far.
         """

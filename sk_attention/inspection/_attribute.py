@@ -133,6 +133,12 @@ def _rollout(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
             'method="rollout" needs self attention, that is attention="self" or "double"; with '
             f'{model.estimator.attention!r} it is the same as method="attention".'
         )
+    if network.pooling is not None or model.tokens.ndim == 4:
+        raise ValueError(
+            'method="rollout" follows attention from feature to feature, which '
+            f"{type(model.estimator).__name__} has not with attention='hierarchical', nor with "
+            'columns of several tokens. Take method="integrated_gradients".'
+        )
 
     def traced(tokens: Tensor) -> Tensor:
         weights: Tensor = network.read_tokens(tokens).weights
@@ -161,16 +167,18 @@ def _path_integral(model: TokenModel, tokens: Tensor, baseline: Tensor) -> Tenso
     """Return integrated gradients of each output by each token (B, K, C, T)."""
     baseline = baseline.to(tokens)
     nodes, weights = np.polynomial.legendre.leggauss(N_NODES)  # on [-1, 1]
-    total: Tensor | float = 0.0
+    total = tokens.new_zeros(())
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         point = (baseline + node * (tokens - baseline)).requires_grad_()
         total = total + weight * _gradients(model, point)
-    integral: Tensor = torch.einsum("kcbtd,btd->bkct", total, tokens - baseline)
-    return integral
+    effects = (total * (tokens - baseline)).sum(-1)  # K C B T, or K C B Q T
+    if tokens.ndim == 4:  # a feature's tokens of all queries together
+        effects = effects.sum(-2)
+    return effects.movedim(2, 0)
 
 
 def _gradients(model: TokenModel, point: Tensor) -> Tensor:
-    """Return the gradient of each output, zero where a task has no such class (K, C, B, T, D)."""
+    """Return the gradient of each output, zero where a task has no such class (K, C, B, ...)."""
     outputs = model.outputs(point)
     gradients = point.new_zeros(*outputs.shape[1:], *point.shape)
     for task, n_classes in enumerate(model.estimator._n_outputs()):

@@ -175,3 +175,10 @@ def test_sparse_rows_have_no_features_to_take_away():
     model = classifier(max_epochs=2).fit(X, [0, 1] * 3)
     with pytest.raises(ValueError, match="was fitted on a sparse matrix, whose rows have no fixed"):
         attribute(model, X, "integrated_gradients")
+
+
+def test_rollout_has_nothing_to_follow_where_features_are_pooled_first():
+    X, y = data_for(KINDS[0])
+    model = one_pass(classifier(attention="hierarchical"), X, y)
+    with pytest.raises(ValueError, match='Take method="integrated_gradients"'):
+        attribute(model, X, "rollout")
