@@ -148,7 +148,7 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _build_ranking(self, generator: torch.Generator) -> None:
         described = self._described(generator)
-        popularity = torch.as_tensor(self._histories.popularity(len(self.items_)))
+        popularity = torch.as_tensor(item_weights(self._histories, len(self.items_), np.inf))
         network = HistoryNetwork(
             self._kind,
             popularity,

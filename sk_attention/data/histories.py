@@ -57,23 +57,6 @@ class Histories:
         """The user of each event."""
         return np.repeat(np.arange(self.n_users), np.diff(self.starts))
 
-    def popularity(self, n_items: int) -> NDArray[np.float64]:
-        """Return the weight of each known item's events.
-
-        Parameters
-        ----------
-        n_items : int
-            Items of fit.
-
-        Returns
-        -------
-        weight : ndarray of shape (n_items,), dtype float64
-            0 for an item without events.
-        """
-        weight = np.zeros(n_items + 1)
-        np.add.at(weight, self.items, self.weight)
-        return weight[1:]
-
 
 def build_histories(
     users: NDArray[Any],
