@@ -30,7 +30,7 @@ FIELD_ATTENTION = {
 
 
 def learn_relevance(
-    recommender: Any, method: str, X: Any, y: Any, sample_weight: Any
+    recommender: Any, method: str, X: Any, y: Any, sample_weight: Any, classes: Any = None
 ) -> tuple[Fields, KeyboardInterrupt | None]:
     """Learn a number or a class per row with the settings of a recommender.
 
@@ -46,6 +46,8 @@ def learn_relevance(
         Their relevance, or labels.
     sample_weight : array-like of shape (n_samples,) or None
         Their weights.
+    classes : array-like or None
+        All classes, for the first partial fit.
 
     Returns
     -------
@@ -55,13 +57,17 @@ def learn_relevance(
         What broke the training off, if it left something to keep.
     """
     shared = {name: getattr(recommender, name) for name in FIELD_PARAMETERS}
-    classes = recommender.task == "classification"
-    kind = MultiTaskAttentionClassifier if classes else MultiTaskAttentionRegressor
+    kind = (
+        MultiTaskAttentionClassifier
+        if recommender.task == "classification"
+        else MultiTaskAttentionRegressor
+    )
     fields = kind(FIELD_ATTENTION[recommender.attention], **shared)
     if method == "partial_fit" and not has_items(recommender):
         fields = copy.deepcopy(recommender._fields).set_params(**shared)
+    known = {} if classes is None else {"classes": classes}
     try:
-        getattr(fields, method)(X, column_or_1d(y, warn=True), sample_weight)
+        getattr(fields, method)(X, column_or_1d(y, warn=True), sample_weight=sample_weight, **known)
     except KeyboardInterrupt as caught:
         if not hasattr(fields, "attention_weights_"):
             raise

@@ -313,7 +313,9 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
             raise interrupt
         return self
 
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> AttentionRecommender:
+    def partial_fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, classes: Any = None
+    ) -> AttentionRecommender:
         """Learn from more interactions, in a single pass over them.
 
         The rows join the histories of their users, and each is learned from what its user did
@@ -331,6 +333,10 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
             As in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All classes, in the first call, for ``task="classification"`` of rows without users and
+            items. None takes those of ``y``.
 
         Returns
         -------
@@ -354,8 +360,12 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
                 self._roles = find_roles(self, columns)
                 self._remember_parameters()
             check_unchanged(self, self._built_with)
+            if classes is not None and self.task != "classification":
+                raise ValueError(
+                    f"classes was passed to partial_fit, but task={self.task!r} knows of none."
+                )
             if self._roles.user is None:
-                interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns)
+                interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns, classes)
             elif cold:
                 self._check_goes_on()
                 self._begin(columns, y, sample_weight)
@@ -387,11 +397,17 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         return interrupt
 
     def _learn_fields(
-        self, method: str, X: Any, y: Any, sample_weight: Any, columns: Sequence[Column]
+        self,
+        method: str,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        columns: Sequence[Column],
+        classes: Any = None,
     ) -> KeyboardInterrupt | None:
-        """Learn the relevance ``y`` of rows without users and items: every column is a field."""
+        """Learn the label ``y`` of rows without users and items: every column is a field."""
         check_relevance(self, y, columns)
-        fields, interrupt = learn_relevance(self, method, X, y, sample_weight)
+        fields, interrupt = learn_relevance(self, method, X, y, sample_weight, classes)
         self._fields, self.net_ = fields, fields.net_
         if self.task == "classification":
             self.classes_ = np.asarray(fields.classes_)

@@ -297,6 +297,14 @@ def test_only_plain_rankings_are_learned_further(parameters):
         recommender(**parameters).partial_fit(X, RATING)
 
 
+def test_classes_of_rows_without_users_may_come_with_the_first_partial_fit():
+    rows, label = RNG.normal(size=(40, 3)), RNG.integers(2, size=40)
+    model = recommender(task="classification").partial_fit(rows, label, classes=[0, 1, 2])
+    assert model.predict_proba(rows).shape == (40, 3)
+    with pytest.raises(ValueError, match="classes was passed to partial_fit, but task='ranking'"):
+        recommender().partial_fit(X, classes=[0, 1])
+
+
 # ---- errors ------------------------------------------------------------------------------------
 
 
