@@ -22,12 +22,12 @@ from ._outcomes import (
     encode_labels,
     event_group,
     fit_labels,
-    in_dtype,
     one_label,
     outcome_column,
 )
 from ._recommending import Asked
 from ._recording import has_items
+from ._retrieval import row_slices
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
@@ -96,15 +96,16 @@ class ForetellingMixin(HistoryReadingMixin):
     ) -> dict[str, NDArray[Any]]:
         """Return what is kept of events: what they were like, and what became of them."""
         labelled = [*columns, outcome_column(values, observed)]
-        events = self._event_group.codes(labelled)
-        return {**events, **self._row_codes(columns), "label": values}
+        events = self._event_group.codes(labelled, self._floats)
+        label = values.astype(self._floats) if values.dtype.kind == "f" else values
+        return {**events, **self._row_codes(columns), "label": label}
 
     def _row_codes(self, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
         """Return what is known of rows before anything becomes of them."""
         user = columns[self._roles.who_and_what[0]]
-        described = {} if self._user_table is None else self._user_table.codes(user)
+        described = {} if self._user_table is None else self._user_table.codes(user, self._floats)
         return {
-            **self._asked_group.codes(columns),
+            **self._asked_group.codes(columns, self._floats),
             **described,
             "user": self._label_users.codes(user),
         }
@@ -251,12 +252,13 @@ class ForetellingMixin(HistoryReadingMixin):
     ) -> dict[str, NDArray[Any]]:
         if self.task == "ranking":
             return {}
-        return {**in_dtype(self._row_codes(columns), self._dtype), "asked_item": items}
+        return {**self._row_codes(columns), "asked_item": items}
 
     @property
-    def _dtype(self) -> torch.dtype:
-        dtype: torch.dtype = self.net_.module_.user.dtype
-        return dtype
+    def _floats(self) -> type[np.floating[Any]]:
+        """What codes that are no whole numbers are held in: what the network computes in."""
+        estimator: Any = self
+        return np.float64 if estimator.precision == "float64" else np.float32
 
     def _last_rows(self) -> Asked:
         """Return the last event of each user, as rows that ask."""
@@ -268,19 +270,24 @@ class ForetellingMixin(HistoryReadingMixin):
             if name.startswith(("user", "asked."))
         }
         items = histories.items[last]
-        codes = {**in_dtype(codes, self._dtype), "asked_item": items}
+        codes["asked_item"] = items
         return Asked(histories.users[last], items, histories.times[last], codes)
 
     def _outcomes(self, X: Any) -> NDArray[np.float64]:
         """Return log probabilities (n_samples, n_classes), or standardised numbers."""
-        net, queries = self.net_, self._queries(self._rows(X))
+        net, asked = self.net_, self._rows(X)
 
         def ensemble(inputs: Any) -> torch.Tensor:
             outputs: torch.Tensor = net.criterion_.ensemble(net.module_(inputs))
             return outputs[:, 0, 0]
 
-        batches = queries.batches(net.module_.rows_at_a_time(), net.device)
-        outputs: NDArray[np.float64] = net.forward_batches(ensemble, batches).astype(np.float64)
+        parts = []
+        for rows in row_slices(len(asked.users)):
+            batches = self._queries(asked.take(rows)).batches(
+                net.module_.rows_at_a_time(), net.device
+            )
+            parts.append(net.forward_batches(ensemble, batches).astype(np.float64))
+        outputs: NDArray[np.float64] = np.concatenate(parts)
         if not foretells_classes(self):
             return outputs
         return outputs - np.logaddexp.reduce(outputs, axis=1, keepdims=True)

@@ -112,6 +112,12 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _check_retrieval(self) -> None:
         """Refuse what plays no part, and look for faiss."""
+        for name, usual in (("loss", "auto"), ("index", None)):
+            if self.task != "ranking" and getattr(self, name) != usual:
+                raise ValueError(
+                    f"{name} must be {usual!r} with task={self.task!r}: it says how items are "
+                    f"ranked; got {getattr(self, name)!r}."
+                )
         if self.task == "ranking" and self.user_features is not None:
             raise ValueError(
                 "user_features tells of users whose labels are foretold: it needs "
@@ -221,6 +227,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         histories = self._histories
         held_out = np.zeros(len(histories), dtype=bool)
         users = np.flatnonzero(np.diff(histories.starts) >= 3)
+        users = users[histories.weight[histories.starts[users + 1] - 1] > 0]  # labelled
         few = len(users) < MIN_USERS_TO_HOLD_OUT
         if self.early_stopping is False or (self.early_stopping == "auto" and few):
             return held_out
@@ -290,9 +297,12 @@ class HistoryTrainingMixin(ForetellingMixin):
         """Set what users look at after a fit."""
         self.n_iter_ = len(self.net_.history)
         self.loss_curve_ = history_values(self.net_, ["train_loss"])[:, 0].tolist()
-        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0].clip(0.0, 1.0)  # rounding
+        scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
+        if self.task == "ranking":
+            scores = scores.clip(0.0, 1.0)  # rounding
         self.validation_scores_ = scores if len(scores) else None
-        self._take_vectors()
+        if self.task == "ranking":
+            self._take_vectors()
         self.attention_weights_ = self._mean_attention()
 
     def _mean_attention(self) -> NDArray[np.float64]:
@@ -312,11 +322,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         """Keep the items' vectors, and what is popular lately for users without a history."""
         module = self.net_.module_.eval()
         with torch.no_grad():
-            items = module.items.all().float().cpu().numpy().copy()
-        if self.task != "ranking":
-            self._catalogue = Catalogue(items, np.zeros(len(items), dtype=np.float32))
-            return
-        bias = module.item_bias.detach().float().cpu().numpy().copy()
+            items = module.item_vectors().float().cpu().numpy().copy()
+            bias = module.item_bias.float().cpu().numpy().copy()
         lately = item_weights(self._histories, len(bias), HALF_LIFE)
         lately[lately == 0] = lately[lately > 0].min() / 2  # nobody met what is only described
         popular = np.log(lately / lately.sum()).astype(np.float32)

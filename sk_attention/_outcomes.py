@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length
 from torch import Tensor, nn
@@ -168,12 +167,3 @@ def event_group(positions: Sequence[int], n_columns: int, task: str) -> ColumnGr
     """
     categories = [n_columns] if task == "classification" else []
     return ColumnGroup("event", [*positions, n_columns], categories)
-
-
-def in_dtype(codes: Mapping[str, NDArray[Any]], dtype: torch.dtype) -> dict[str, NDArray[Any]]:
-    """Return codes whose floats are those of a network."""
-    floats = np.float64 if dtype == torch.float64 else np.float32
-    return {
-        name: values.astype(floats, copy=False) if values.dtype.kind == "f" else values
-        for name, values in codes.items()
-    }

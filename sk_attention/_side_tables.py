@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ._interactions import Ids
 from .data.columns import Column, is_table, table_columns
@@ -59,13 +59,15 @@ class SideTable:
             for name, values in self.group_.codes(columns).items()
         }
 
-    def codes(self, ids: Column) -> dict[str, NDArray[Any]]:
+    def codes(self, ids: Column, dtype: DTypeLike = np.float32) -> dict[str, NDArray[Any]]:
         """Return the codes of ids, those of nothing known where the table does not have them.
 
         Parameters
         ----------
         ids : Column
             Ids of users or items.
+        dtype : dtype, default=float32
+            Of codes that are floats.
 
         Returns
         -------
@@ -73,7 +75,11 @@ class SideTable:
             Under the names "user.bin", "item.category" and so on.
         """
         rows = self.ids_.codes(ids)
-        return {name: values[rows] for name, values in self._codes.items()}
+        own = {name: values[rows] for name, values in self._codes.items()}
+        return {
+            name: values.astype(dtype, copy=False) if values.dtype.kind == "f" else values
+            for name, values in own.items()
+        }
 
 
 def _take_apart(table: Any, role: str, id_name: str, parameter: str) -> tuple[list[Column], int]:

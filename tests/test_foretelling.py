@@ -305,6 +305,29 @@ def test_classes_of_rows_without_users_may_come_with_the_first_partial_fit():
         recommender().partial_fit(X, classes=[0, 1])
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_labels_are_foretold_in_double_precision_too(task):
+    users = pd.DataFrame({"user_id": np.arange(40), "age": np.arange(40.0)})
+    model = recommender(
+        task=task, precision="float64", item_features=ITEMS, user_features=users, max_epochs=1
+    ).fit(X, X["item_id"] % 2)
+    assert model.net_.module_.user.dtype.itemsize == 8
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_users_whose_last_label_is_missing_are_not_held_out():
+    last = X.groupby("user_id")["timestamp"].transform("max") == X["timestamp"]
+    model = recommender(task="regression").fit(X, np.where(last, np.nan, RATING))
+    assert model.validation_scores_ is None
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("loss", "gbce"), ("index", "faiss")])
+def test_what_says_how_items_are_ranked_is_refused_for_labels(parameter, value):
+    message = f"{parameter} must be .* with task='regression'.*got {value!r}"
+    with pytest.raises(ValueError, match=message):
+        recommender(task="regression", **{parameter: value}).fit(X, RATING)
+
+
 # ---- errors ------------------------------------------------------------------------------------
 
 
