@@ -1,0 +1,332 @@
+"""MultiTaskAttentionRegressor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+
+from sk_attention._base import BaseMultiTaskAttention
+from sk_attention._inputs import Table
+from sk_attention.data.targets import EncodedTargets, NumberEncoder
+from sk_attention.metrics import multi_task_r2_score
+from sk_attention.nn.losses import ensemble_mean, task_squared_error
+from sk_attention.training.net import TaskLoss
+from sk_attention.training.optimizers import BuildOptimizer
+
+
+class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
+    r"""Predict several numbers at once, each with its own attention over the features.
+
+    The network is that of `MultiTaskAttentionClassifier`; labels are standardised per task, and
+    the loss is the mean over tasks of the squared error over observed labels: a label may be
+    missing for any row and task.
+
+    Parameters
+    ----------
+    attention : {"cross", "self", "double", "hierarchical"}, default="cross"
+        What the tasks' attention is paid to. "cross": each task's query meets the features' own
+        tokens. "self": the tokens first attend to each other, and all tasks share one reading.
+        "double": the tokens first attend to each other, then each task reads them by itself. The
+        values read are the features' own in all three. "hierarchical": each task first pools the
+        features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
+        its field's times that within the field.
+    explainable : bool, default=False
+        Whether predictions are sums over the features, which `contributions` returns: towers are
+        linear, and no task sees what another reads. It costs accuracy where features interact.
+    forbid : dict or None, default=None
+        Columns that a task must not use: from the name of a task ("y" if there is one without a
+        name) to a list of names or positions. The task's predictions are then exactly the same
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
+        can be guaranteed.
+    embedding_dim : int or "auto", default="auto"
+        Size of the token of a feature. "auto" is 16, and less for more than 256 features.
+    n_heads : int, default=1
+        Attention heads; ``embedding_dim`` must be a multiple. Attention weights are the heads'
+        mean.
+    n_layers : int, default=1
+        Blocks of self attention, in all kinds but ``"cross"``.
+    n_members : int or "auto", default="auto"
+        Members of the parameter-efficient ensemble in the towers. "auto" is 8, and less for many
+        tasks or very many features. With ``explainable=True``: how often each task reads the
+        features, each time with a query of its own; what is read is added up.
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Hidden units of each layer of the towers; with ``explainable=True`` they have none.
+    dropout : float, default=0.0
+        Share of the hidden units dropped in training, in towers and self attention.
+    attention_sharpness : float, default=0.7
+        Standard deviation of the initial queries. 0 starts with uniform attention; larger values
+        let attention concentrate.
+    numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
+        How a number becomes a token: by a piecewise-linear function over quantile bins, or by
+        learned sine and cosine waves.
+    n_bins : int, default=48
+        Bins of the piecewise-linear embedding, at the most; small tables have fewer.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which features are categories: those whose dtype says so (strings, categories), or these
+        besides, as a mask, positions or names.
+    fields : mapping of str to list, or None, default=None
+        Groups of features for ``attention="hierarchical"``, by names or positions:
+        ``{"income": ["salary", "bonus"]}``. Other features, each with all its parts if it is a
+        date, are fields of their own.
+    text_features : None or array-like, default=None
+        Which features are texts, as a mask, positions or names: their words, pairs of words and
+        parts of words are tokens, which each task reads with attention of its own. Other strings
+        are categories.
+    text_encoder : transformer, callable, mapping or None, default=None
+        Gives each text a vector, which is one more token of its column: a transformer from texts
+        to a dense array, cloned and fitted for each column; a callable from a list of texts to an
+        array (n_texts, n_numbers); or vectors of words, whose mean is taken.
+    optimizer : {"adamw", "sgd"} or callable, default="adamw"
+        A torch optimiser: a class such as ``torch.optim.RAdam`` or a ``functools.partial`` of one,
+        called with parameter groups and ``lr``.
+    learning_rate : float, default=0.004
+        Learning rate of the optimiser; the default is meant for "adamw".
+    weight_decay : float, default=0.0001
+        Weight decay of the matrices between layers; embeddings, queries, normalisations and biases
+        are spared.
+    max_grad_norm : float or None, default=1.0
+        Norm to which gradients are clipped.
+    batch_size : int or "auto", default="auto"
+        Rows in a step. "auto" is about 64 to 1024, growing with the rows.
+    max_epochs : int or "auto", default="auto"
+        Passes of a training, at the most, but no fewer than make 15 steps. "auto" is 100, and
+        15 steps for fewer than 60 rows, which nothing stops.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out rows and stop when their loss no longer falls, with the best weights
+        restored unless ``refit`` trains once more. "auto" does so from 60 rows on.
+    validation_fraction : float, default=0.15
+        Share of the rows held out, unless ``X_val`` is passed to ``fit``.
+    n_iter_no_change : int, default=12
+        Passes without a better held-out loss before training stops.
+    refit : bool or "auto", default="auto"
+        Whether to train once more, from the start, on all rows with those held out among them, for
+        as many passes as served the held-out rows best; below some 2,700 rows that is the median
+        over two or three choices of the rows held out. "auto" does so unless there are
+        ``callbacks``, which may ask for a held-out loss, or ``warm_start``, which would hold out
+        rows that were trained on. Rows of ``X_val`` are never trained on.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
+        codes of then, and the optimizer, callbacks and other training parameters of now.
+    callbacks : list or None, default=None
+        skorch callbacks, or pairs of a name and one; each fit trains with copies of them.
+    device : str or torch.device, default="auto"
+        Where to compute: "auto" takes a CUDA GPU if there is one, else the CPU.
+    precision : {"auto", "float32", "float64", "bf16"}, default="auto"
+        "auto": float64 for fits of fewer than 500 rows; else float32, with bf16 matrix products in
+        training where the device is fast at them. "bf16" uses them in prediction too.
+    compile : bool, default=False
+        Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
+        some GPUs.
+    random_state : int, RandomState or None, default=None
+        Seed of initial weights, held-out rows, order of the rows and dropout. None takes fresh
+        entropy. Global generators are never touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 also a line per pass.
+
+    Attributes
+    ----------
+    attention_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Weighted mean over the training rows of where each task looks; rows sum to 1.
+    task_weights_ : ndarray of shape (n_tasks,)
+        omega: how much each task's representation weighs in what the tasks share; sums to 1.
+        Equal for ``attention="self"``, where all representations are one, and with
+        ``explainable=True``, where the tasks share nothing.
+    contribution_weights_ : ndarray of shape (n_tasks, n_features_in_)
+        Only with ``explainable=True``: mean size of each feature's contributions to each task over
+        the training rows, as a share of all features'; rows sum to 1.
+    task_names_ : list of str
+        Names of the tasks: the columns of ``y`` if it had names, else "y" or "y0", "y1", ...
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if ``X`` had names.
+    n_iter_ : int
+        Passes over the rows, those of every training included.
+    loss_curve_ : list of float
+        Training loss of each pass.
+    validation_scores_ : ndarray of shape (n_scored_passes, n_tasks) or None
+        Held-out score of each pass that had held-out rows, and task, 1 at the best: one minus the
+        squared error as a share of the variance in training; None without held-out rows.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the network.
+
+    See Also
+    --------
+    MultiTaskAttentionClassifier : The same for classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_attention import MultiTaskAttentionRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 4))
+    >>> y = np.column_stack([X[:, 0] + X[:, 1], X[:, 2]])
+    >>> y[:50, 1] = np.nan
+    >>> model = MultiTaskAttentionRegressor(random_state=0, max_epochs=50).fit(X, y)
+    >>> model.predict(X).shape
+    (200, 2)
+    """
+
+    _target_encoder: NumberEncoder
+
+    def __init__(
+        self,
+        attention: str = "cross",
+        *,
+        explainable: bool = False,
+        forbid: dict[str, Any] | None = None,
+        embedding_dim: int | str = "auto",
+        n_heads: int = 1,
+        n_layers: int = 1,
+        n_members: int | str = "auto",
+        hidden_layer_sizes: int | Sequence[int] = (128, 128),
+        dropout: float = 0.0,
+        attention_sharpness: float = 0.7,
+        numeric_embedding: str = "piecewise",
+        n_bins: int = 48,
+        categorical_features: Any = "from_dtype",
+        fields: Mapping[str, Any] | None = None,
+        text_features: Any = None,
+        text_encoder: Any = None,
+        optimizer: str | BuildOptimizer = "adamw",
+        learning_rate: float = 0.004,
+        weight_decay: float = 0.0001,
+        max_grad_norm: float | None = 1.0,
+        batch_size: int | str = "auto",
+        max_epochs: int | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 12,
+        refit: bool | str = "auto",
+        warm_start: bool = False,
+        callbacks: list[Any] | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.attention = attention
+        self.explainable = explainable
+        self.forbid = forbid
+        self.embedding_dim = embedding_dim
+        self.n_heads = n_heads
+        self.n_layers = n_layers
+        self.n_members = n_members
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.attention_sharpness = attention_sharpness
+        self.numeric_embedding = numeric_embedding
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
+        self.fields = fields
+        self.text_features = text_features
+        self.text_encoder = text_encoder
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.refit = refit
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_targets(self, table: Table, classes: Any) -> NumberEncoder:
+        return NumberEncoder().fit(table.labels, table.weight)
+
+    def _n_outputs(self) -> list[int]:
+        return [1] * len(self.task_names_)
+
+    def _task_loss(self) -> TaskLoss:
+        return TaskLoss(task_squared_error, ensemble_mean)
+
+    def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        return [
+            values[:, task, 0] * scale for task, scale in enumerate(self._target_encoder.scale_)
+        ]
+
+    def _logits(self, outputs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        means = self._target_encoder.mean_
+        return [own + mean for own, mean in zip(self._effects(outputs), means, strict=True)]
+
+    def _as_predicted(self, per_task: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return per_task[0] if self._one_dimensional else np.stack(per_task, axis=1)
+
+    def _row_weight(
+        self, targets: EncodedTargets, weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return weight
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MultiTaskAttentionRegressor:
+        """Pass once over some more rows.
+
+        The first call learns how features become codes and how labels are standardised; later
+        calls keep that.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, not negative.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._partial_fit(X, y, None, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the expected number of each row and task.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Rows like those of ``fit``. Categories unseen in training are read as unknown.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers, of the shape that ``fit`` was given.
+        """
+        outputs = self._ensemble_outputs(X)[..., 0]
+        numbers = self._target_encoder.inverse_transform(outputs)
+        return numbers[:, 0] if self._one_dimensional else numbers
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        r"""Return the mean over tasks of :math:`R^2` on observed labels.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Features.
+        y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
+            Numbers; missing ones do not count.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        r2 : float
+            1 at the best; NaN if no task has two observed labels.
+        """
+        predicted = self.predict(X)
+        return multi_task_r2_score(self._same_tasks(y), predicted, sample_weight=sample_weight)
