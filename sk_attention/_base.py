@@ -1,4 +1,4 @@
-"""fit = validate -> encode -> build -> train; what both multi-task estimators share."""
+"""fit = validate -> encode -> build -> train; what the multi-task estimators share."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from ._build import build_network
 from ._contributions import ContributionsMixin
@@ -29,10 +30,16 @@ from .data.encoded import EncodedTable, merge_equal_rows
 from .data.fields import Codes, TableEncoder, field_groups, field_kinds
 from .data.numeric import BinEncoder, NormalScoreEncoder
 from .data.ragged import Ragged
-from .data.targets import ClassEncoder, EncodedTargets, NumberEncoder, label_weights
+from .data.targets import (
+    ClassEncoder,
+    EncodedTargets,
+    MixedEncoder,
+    NumberEncoder,
+    label_weights,
+)
 from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
-from .training.net import AttentionNet, TaskLoss
+from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
 from .training.plan import MIN_ROWS_TO_HOLD_OUT, TINY_ROWS, Plan, auto_splits, plan, single_pass
 from .training.train import Split, history_values, train, training_callbacks
@@ -55,6 +62,7 @@ BUILDING_PARAMETERS = (
     "fields",
     "text_features",
     "text_encoder",
+    "task_types",
     "missing_label",
     "precision",
 )
@@ -67,7 +75,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
     _target_encoder: Any
 
     @abstractmethod
-    def _fit_targets(self, table: Table, classes: Any) -> ClassEncoder | NumberEncoder:
+    def _fit_targets(
+        self, table: Table, classes: Any
+    ) -> ClassEncoder | NumberEncoder | MixedEncoder:
         """Return a fitted encoder of the labels."""
 
     @abstractmethod
@@ -75,8 +85,8 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         """Return how many numbers the network gives for each task."""
 
     @abstractmethod
-    def _task_loss(self) -> TaskLoss:
-        """Return the loss."""
+    def _task_loss(self) -> nn.Module:
+        """Return the loss: a `TaskLoss`, or what has its methods."""
 
     @abstractmethod
     def _row_weight(
@@ -314,13 +324,8 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         return choices
 
     def _choose(self, rows: EncodedTable, seed: int) -> NDArray[np.bool_]:
-        return holdout_rows(
-            rows.targets.values,
-            rows.targets.observed,
-            self.validation_fraction,
-            seed,
-            stratify=isinstance(self._target_encoder, ClassEncoder),
-        )
+        by_task = self._target_encoder.by_task(rows.targets)
+        return holdout_rows(by_task, rows.targets.observed, self.validation_fraction, seed)
 
     def _train(
         self,

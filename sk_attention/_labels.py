@@ -24,11 +24,17 @@ class LabelColumns:
         What the tasks are called, without repetition.
     one_dimensional : bool
         Whether y held one task as a plain vector (a column vector counts as one).
+    categorical : list of bool
+        Which tasks are categories by the dtype of a Series or DataFrame.
+    frame : str or None
+        The library of the DataFrame that y was, such as "pandas"; None if it was none.
     """
 
     columns: list[np.ndarray]
     names: list[str]
     one_dimensional: bool
+    categorical: list[bool]
+    frame: str | None
 
     @property
     def n_samples(self) -> int:
@@ -48,7 +54,8 @@ def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         A list, a NumPy array, a Series or DataFrame of pandas, polars or pyarrow, or anything
-        with ``__array__``. Entries hidden by a masked array are missing labels.
+        with ``__array__``. Entries hidden by a masked array are missing labels. An entry of a
+        Series, a DataFrame or an array of objects may be a collection of labels.
     warn_on_column_vector : bool, default=True
         Whether to warn when y has the shape (n_samples, 1). It is read as a vector either way.
 
@@ -64,7 +71,7 @@ def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns
     TypeError
         If y is sparse.
     ValueError
-        If y is complex, ragged, without columns, neither one- nor two-dimensional, or a
+        If y is complex, a ragged list, without columns, neither one- nor two-dimensional, or a
         DataFrame in which two columns share a name.
 
     Examples
@@ -82,17 +89,17 @@ def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns
         native = nw.from_native(y, pass_through=True, allow_series=True, eager_only=True)
     except nw.exceptions.DuplicateError as error:
         raise ValueError("y is a DataFrame in which two columns share a name.") from error
-    names: list[Any]
-    if isinstance(native, nw.Series):
-        columns, names, ndim = [_series_values(native)], [native.name], 1
-    elif isinstance(native, nw.DataFrame):
-        columns, ndim = [_series_values(series) for series in native.iter_columns()], 2
-        names = list(native.columns)
+    if isinstance(native, (nw.Series, nw.DataFrame)):
+        ndim = 1 if isinstance(native, nw.Series) else 2
+        series = [native] if isinstance(native, nw.Series) else list(native.iter_columns())
+        columns = [_series_values(own) for own in series]
+        names: list[Any] = [own.name for own in series]
+        categorical = [isinstance(own.dtype, (nw.Categorical, nw.Enum)) for own in series]
     else:
         array = _to_array(y)
         ndim = array.ndim
         columns = [array] if ndim == 1 else list(array.T)
-        names = [None] * len(columns)
+        names, categorical = [None] * len(columns), [False] * len(columns)
     _check_columns(columns)
     if ndim == 2 and len(columns) == 1 and warn_on_column_vector:
         warnings.warn(
@@ -101,7 +108,39 @@ def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns
             DataConversionWarning,
             stacklevel=2,
         )
-    return LabelColumns(columns, _task_names(names), len(columns) == 1)
+    frame = native.implementation.value if isinstance(native, nw.DataFrame) else None
+    return LabelColumns(columns, _task_names(names), len(columns) == 1, categorical, frame)
+
+
+def take_tasks(y: Any, tasks: list[int]) -> Any:
+    """Return some of the tasks of y, as a table.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_tasks)
+        As in `label_columns`.
+    tasks : list of int
+        Their positions.
+
+    Returns
+    -------
+    y : DataFrame or ndarray of shape (n_samples, n_taken); y itself if it is a vector
+        Labels, in the same order.
+
+    Examples
+    --------
+    >>> from sk_attention._labels import take_tasks
+    >>> take_tasks([["cat", 3], ["dog", None]], [1])
+    array([[3],
+           [None]], dtype=object)
+    """
+    native = nw.from_native(y, pass_through=True, allow_series=True, eager_only=True)
+    if isinstance(native, nw.Series):
+        return y
+    if isinstance(native, nw.DataFrame):
+        return native.select([native.columns[task] for task in tasks]).to_native()
+    array = _to_array(y)
+    return array if array.ndim == 1 else array[:, tasks]
 
 
 def is_missing(column: np.ndarray, missing_label: Any = None) -> np.ndarray:
@@ -206,13 +245,42 @@ def observed_labels(column: np.ndarray, missing: np.ndarray) -> np.ndarray:
 
 
 def _series_values(series: nw.Series) -> np.ndarray:
-    """Values of a dataframe library's column; integers with gaps stay integers."""
+    """Values of a dataframe library's column; integers with gaps stay integers, lists lists."""
+    if isinstance(series.dtype, (nw.List, nw.Array)):
+        return _cells(series.to_list())
     values = series.to_numpy()
     if not (series.dtype.is_integer() and values.dtype.kind == "f"):
         return values
     filled = series.fill_null(0).to_numpy().astype(object)
     filled[np.isnan(values)] = None
     return filled
+
+
+def _cells(values: list[Any]) -> np.ndarray:
+    """Array of objects, whatever they are."""
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def is_collection(label: Any) -> bool:
+    """Tell whether a label is in truth a collection of labels.
+
+    Parameters
+    ----------
+    label : object
+        An entry of y.
+
+    Returns
+    -------
+    collection : bool
+        True for lists, tuples, sets and arrays.
+
+    Examples
+    --------
+    >>> from sk_attention._labels import is_collection
+    >>> is_collection({"sports", "politics"}), is_collection("sports")
+    (True, False)
+    """
+    return isinstance(label, (list, tuple, set, frozenset, np.ndarray))
 
 
 def _to_array(y: Any) -> np.ndarray:
@@ -246,10 +314,6 @@ def _check_columns(columns: list[np.ndarray]) -> None:
     for column in columns:
         if column.dtype.kind == "c":
             raise ValueError("Complex data not supported: y holds complex numbers.")
-        if column.dtype == object and any(
-            isinstance(label, (list, tuple, np.ndarray)) for label in column[:1]
-        ):
-            raise ValueError("y is ragged: every row must have the same number of labels.")
 
 
 def default_names(n_tasks: int) -> list[str]:

@@ -54,6 +54,8 @@ CLASSIFIER_CONSTRAINTS: dict[str, Any] = {
     "missing_label": "no_validation",  # any label may mean that there is none
 }
 
+MIXED_CONSTRAINTS: dict[str, Any] = {**CLASSIFIER_CONSTRAINTS, "task_types": [Mapping, None]}
+
 _SHARED = [
     *("n_heads", "n_layers", "dropout"),
     *("optimizer", "learning_rate", "weight_decay", "max_grad_norm"),

@@ -8,7 +8,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import is_classifier
 
-from sk_attention import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
+from sk_attention import (
+    MultiTaskAttentionClassifier,
+    MultiTaskAttentionEstimator,
+    MultiTaskAttentionRegressor,
+)
 
 KINDS = (MultiTaskAttentionClassifier, MultiTaskAttentionRegressor)
 ATTENTIONS = ("cross", "self", "double", "hierarchical")
@@ -41,6 +45,10 @@ def classifier(**parameters: Any) -> MultiTaskAttentionClassifier:
 
 def regressor(**parameters: Any) -> MultiTaskAttentionRegressor:
     return small(MultiTaskAttentionRegressor, **parameters)
+
+
+def mixed(**parameters: Any) -> MultiTaskAttentionEstimator:
+    return small(MultiTaskAttentionEstimator, **parameters)
 
 
 def variants(*attentions: str, explainable: bool = False) -> Iterator[Any]:

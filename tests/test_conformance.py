@@ -7,8 +7,8 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_attention import AttentionRecommender, PopularRecommender
-from tests._estimators import KINDS, over_kinds, small, variants
+from sk_attention import AttentionRecommender, MultiTaskAttentionEstimator, PopularRecommender
+from tests._estimators import KINDS, mixed, over_kinds, small, variants
 from tests._recommenders import ATTENTIONS as RECOMMENDERS
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
@@ -38,6 +38,11 @@ def passes(estimator, check):
 
 @parametrize_with_checks(list(variants("cross")))
 def test_small_networks_pass_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@parametrize_with_checks([MultiTaskAttentionEstimator(n_members=4, hidden_layer_sizes=(32, 32))])
+def test_an_estimator_of_tasks_of_any_kind_passes_every_check(estimator, check):
     passes(estimator, check)
 
 
@@ -85,6 +90,10 @@ def test_explainable_models_pass_every_check(estimator, check):
 @over_kinds
 def test_checks_for_estimators_of_scikit_learn_pass(kind, check):
     getattr(estimator_checks, check)(kind.__name__, small(kind))
+
+
+def test_parameters_of_the_estimator_of_mixed_tasks_are_validated():
+    estimator_checks.check_param_validation("MultiTaskAttentionEstimator", mixed())
 
 
 def test_array_api_check_runs():

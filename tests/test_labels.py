@@ -9,7 +9,13 @@ from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.exceptions import DataConversionWarning
 
-from sk_attention._labels import is_missing, label_columns, observed_labels
+from sk_attention._labels import (
+    is_collection,
+    is_missing,
+    label_columns,
+    observed_labels,
+    take_tasks,
+)
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -192,7 +198,6 @@ def test_mixed_observed_labels_stay_objects():
     ("y", "error", "message"),
     [
         ([[1, 2], [3]], ValueError, "y is ragged"),
-        (pl.Series([[1, 2], [3]]), ValueError, "y is ragged"),
         (np.array([1 + 2j]), ValueError, "Complex data not supported"),
         (pd.DataFrame({"a": [1j], "b": [1]}), ValueError, "Complex data not supported"),
         (3, ValueError, "y must have the shape .* got int with 0 dimensions"),
@@ -209,3 +214,37 @@ def test_mixed_observed_labels_stay_objects():
 def test_unusable_y_is_an_error(y, error, message):
     with pytest.raises(error, match=message):
         label_columns(y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pl.Series("tags", [["a", "b"], ["a"], None]),
+        pd.Series([["a", "b"], ["a"], None], name="tags"),
+        pl.DataFrame({"tags": [["a", "b"], ["a"], None]}),
+    ],
+    ids=["polars", "pandas", "frame"],
+)
+def test_cells_of_a_series_may_be_collections(y):
+    labels = label_columns(y, warn_on_column_vector=False)
+    assert labels.columns[0].tolist() == [["a", "b"], ["a"], None]
+    assert is_missing(labels.columns[0]).tolist() == [False, False, True]
+    assert list(map(is_collection, labels.columns[0])) == [True, True, False]
+
+
+def test_series_tell_which_tasks_are_categories_and_frames_their_library():
+    frame = pd.DataFrame({"a": pd.Categorical([3, 1]), "b": [3, 1]})
+    assert label_columns(frame).categorical == [True, False]
+    assert label_columns(frame).frame == "pandas"
+    assert label_columns(pl.DataFrame({"a": [1], "b": [2]})).frame == "polars"
+    assert label_columns(frame.to_numpy()).frame is None
+
+
+def test_taken_tasks_keep_their_form():
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": [0.5, 1.5]})
+    assert take_tasks(frame, [2, 0]).columns.tolist() == ["c", "a"]
+    assert take_tasks(pl.DataFrame({"a": [1], "b": ["x"]}), [1])["b"].to_list() == ["x"]
+    assert take_tasks([[1, "x"], [2, "y"]], [1]).tolist() == [["x"], ["y"]]
+    vector = [1, 2]
+    assert take_tasks(vector, [0]).tolist() == vector
+    assert take_tasks(frame["a"], [0]).equals(frame["a"])

@@ -189,7 +189,8 @@ def _observe(
     for name, own in zip(estimator.task_names_, seen, strict=True):
         if not own.any():
             raise ValueError(f"Task {name!r} of y has no observed label: nothing can be measured.")
-    values = [own[there] for own, there in zip(targets.values.T, seen, strict=True)]
+    by_task = estimator._target_encoder.by_task(targets)
+    values = [own[there] for own, there in zip(by_task, seen, strict=True)]
     weights = [bootstrap_weights(len(own), n_bootstrap, rng) for own in values]
     return Observed(values, seen, weights)
 

@@ -18,26 +18,30 @@ def skill(labels: NDArray[Any], logits: Floats, weights: Floats) -> Floats:
 
     Parameters
     ----------
-    labels : ndarray of shape (n_rows,)
-        Class codes (integers) or numbers (floats).
-    logits : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    labels : ndarray of shape (n_rows,) or (n_rows, n_labels)
+        Class codes (integers), numbers (floats), or which labels are in a set (integers).
+    logits : ndarray of shape (n_rows,), (n_rows, n_classes) or (n_rows, n_labels)
         Log odds of the second class, or a number per class, of which each class's probability
-        among the others is taken; or predicted numbers.
+        among the others is taken; predicted numbers; or log odds of each label.
     weights : ndarray of shape (n_weightings, n_rows)
         Weights of the rows, not negative.
 
     Returns
     -------
     skill : ndarray of shape (n_weightings,)
-        The mean over the classes of the AUC of each against the others, where it is defined; NaN
-        where nothing is.
+        The mean over the classes, or labels of a set, of the AUC of each against the others, where
+        it is defined; NaN where nothing is.
     """
     if labels.dtype.kind == "f":
         return correlation(labels, logits, weights)
     if logits.ndim == 1:
         return weighted_auc(labels == 1, logits, weights)
-    scores = log_softmax(logits, axis=1)
-    each = np.stack([weighted_auc(labels == c, own, weights) for c, own in enumerate(scores.T)])
+    if labels.ndim == 2:
+        pairs = zip(labels.T == 1, logits.T, strict=True)
+    else:
+        scores = log_softmax(logits, axis=1)
+        pairs = zip(labels == np.arange(scores.shape[1])[:, None], scores.T, strict=True)
+    each = np.stack([weighted_auc(positive, score, weights) for positive, score in pairs])
     defined = np.isfinite(each)
     n_defined = defined.sum(axis=0)
     total = np.where(defined, each, 0.0).sum(axis=0)

@@ -1,6 +1,7 @@
 """Scores over several tasks of which some labels are missing, and scores of rankings."""
 
 from sk_attention.metrics._bootstrap import bootstrap_interval
+from sk_attention.metrics._mixed import multi_task_jaccard_score, multi_task_score
 from sk_attention.metrics._multi_task import (
     multi_task_accuracy_score,
     multi_task_balanced_accuracy_score,
@@ -26,9 +27,11 @@ __all__ = [
     "mrr_at_k",
     "multi_task_accuracy_score",
     "multi_task_balanced_accuracy_score",
+    "multi_task_jaccard_score",
     "multi_task_log_loss",
     "multi_task_r2_score",
     "multi_task_roc_auc_score",
+    "multi_task_score",
     "ndcg_at_k",
     "novelty_at_k",
     "recall_at_k",

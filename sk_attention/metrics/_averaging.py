@@ -80,13 +80,18 @@ def _score_tasks(
             kept = ~left_out
             task = Task(name, column[kept], predictions[j][kept], weight[kept], classes[j])
             scores[j] = score(task)
+    return average_scores(scores, average)
+
+
+def average_scores(scores: np.ndarray, average: str | None) -> Any:
+    """Return the mean of the scores that are defined, or all of them."""
     if average is None:
         return scores
     if np.isnan(scores).all():
         warnings.warn(
             "No task has a defined score, so that their mean is NaN: too few labels are observed.",
             UndefinedMetricWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         return float("nan")
     return float(np.nanmean(scores))

@@ -6,6 +6,8 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
+from sk_attention._labels import take_tasks
+from sk_attention.metrics._mixed import multi_task_jaccard_score
 from sk_attention.metrics._multi_task import (
     multi_task_accuracy_score,
     multi_task_balanced_accuracy_score,
@@ -23,12 +25,13 @@ def make_multi_task_scorer(name: str) -> "MultiTaskScorer":
     `GridSearchCV`, `cross_validate` (also in a dictionary), `permutation_importance`. Which label
     means "missing" is read from the estimator's parameter `missing_label`, if it has one, also
     behind a pipeline or a search. Estimators of one task and of several will do: scikit-learn's
-    shapes of `predict`, `predict_proba` and `classes_` are understood.
+    shapes of `predict`, `predict_proba` and `classes_` are understood. Of an estimator whose tasks
+    are of several kinds, those for which the score is defined are scored.
 
     Parameters
     ----------
-    name : {"accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss", "r2"}
-        Which score. "neg_log_loss" is the log loss times -1.
+    name : {"accuracy", "balanced_accuracy", "roc_auc", "neg_log_loss", "r2", "jaccard"}
+        Which score. "neg_log_loss" is the log loss times -1; "jaccard" is about sets of labels.
 
     Returns
     -------
@@ -74,14 +77,33 @@ class MultiTaskScorer(BaseEstimator):
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score a fitted estimator; greater is better."""
         metric, method, sign = _SCORERS[self.name]
+        predicted = getattr(estimator, method)(X)
         options = {"classes": estimator.classes_} if method == "predict_proba" else {}
-        return sign * metric(
-            y,
-            getattr(estimator, method)(X),
-            missing_label=_missing_label(estimator),
-            sample_weight=sample_weight,
-            **options,
-        )
+        if self.name != "jaccard":
+            options["missing_label"] = _of_final_estimator(estimator, "missing_label")
+        types = _of_final_estimator(estimator, "task_types_")
+        if types is not None:
+            y, predicted, options = self._own_tasks(types, y, predicted, options)
+        return sign * metric(y, predicted, sample_weight=sample_weight, **options)
+
+    def _own_tasks(self, types: list[str], y: Any, predicted: Any, options: Any) -> Any:
+        """Keep the tasks for which the score is defined."""
+        kind = {"r2": "regression", "jaccard": "multilabel"}.get(self.name, "classification")
+        tasks = [task for task, own in enumerate(types) if own == kind]
+        if not tasks:
+            raise ValueError(
+                f"The score {self.name!r} is about tasks of the type {kind!r}, of which the "
+                f"estimator has none: {types}."
+            )
+        options = dict(options)
+        if kind != "classification":
+            options.pop("missing_label", None)  # it is a class
+        if "classes" not in options:
+            return take_tasks(y, tasks), take_tasks(predicted, tasks), options
+        if isinstance(predicted, list):
+            predicted = [predicted[task] for task in tasks]
+            options["classes"] = [options["classes"][task] for task in tasks]
+        return take_tasks(y, tasks), predicted, options
 
     def _accept_sample_weight(self) -> bool:
         """Tell scikit-learn's searches that weights are welcome."""
@@ -94,18 +116,19 @@ _SCORERS: dict[str, tuple[Callable[..., Any], str, int]] = {
     "roc_auc": (multi_task_roc_auc_score, "predict_proba", 1),
     "neg_log_loss": (multi_task_log_loss, "predict_proba", -1),
     "r2": (multi_task_r2_score, "predict", 1),
+    "jaccard": (multi_task_jaccard_score, "predict", 1),
 }
 
 
-def _missing_label(estimator: Any) -> Any:
-    """Find the parameter `missing_label`, if need be inside a pipeline or a meta-estimator."""
+def _of_final_estimator(estimator: Any, name: str) -> Any:
+    """Find an attribute, if need be inside a pipeline or a meta-estimator, or return None."""
     inner = ("best_estimator_", "estimator", "regressor")
     while estimator is not None:
-        if hasattr(estimator, "missing_label"):
-            return estimator.missing_label
+        if hasattr(estimator, name):
+            return getattr(estimator, name)
         if getattr(estimator, "steps", None):
             estimator = estimator.steps[-1][1]
         else:
-            found = (getattr(estimator, name) for name in inner if hasattr(estimator, name))
+            found = (getattr(estimator, own) for own in inner if hasattr(estimator, own))
             estimator = next(found, None)
     return None

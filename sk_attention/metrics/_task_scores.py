@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import r2_score, roc_auc_score
 
+from sk_attention._labels import is_collection
+
 
 class Task(NamedTuple):
     """What one task is scored on: its observed samples of positive weight, at least one."""
@@ -63,6 +65,22 @@ def r2(task: Task) -> float:
     y_true = _numbers(task.labels, "y_true", task.name)
     y_pred = _numbers(task.predicted, "y_pred", task.name)
     return float(r2_score(y_true, y_pred, sample_weight=task.weight))
+
+
+def jaccard(task: Task) -> float:
+    pairs = zip(task.labels.tolist(), task.predicted.tolist(), strict=True)
+    shares = [_shared(_as_set(true, task), _as_set(own, task)) for true, own in pairs]
+    return float(np.average(shares, weights=task.weight))
+
+
+def _as_set(labels: Any, task: Task) -> set[Any]:
+    if not is_collection(labels):
+        raise ValueError(f"Task {task.name!r} must hold sets of labels, got {labels!r}.")
+    return set(labels)
+
+
+def _shared(one: set[Any], other: set[Any]) -> float:
+    return len(one & other) / len(one | other) if one or other else 1.0
 
 
 def _hits(task: Task) -> np.ndarray:

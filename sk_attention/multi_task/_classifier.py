@@ -25,6 +25,8 @@ from sk_attention.nn.losses import ensemble_log_probability, task_cross_entropy
 from sk_attention.training.net import TaskLoss
 from sk_attention.training.optimizers import BuildOptimizer
 
+from ._answers import class_effects, side_by_side, sum_to_one
+
 
 def _has_one_task(estimator: Any) -> bool:
     """Whether y had one dimension; yes as long as no y was seen."""
@@ -183,6 +185,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     See Also
     --------
     MultiTaskAttentionRegressor : The same for numbers.
+    MultiTaskAttentionEstimator : The same for classes, numbers and sets of labels at once.
 
     References
     ----------
@@ -366,7 +369,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         """
         codes = self._ensemble_outputs(X).argmax(axis=-1)
         labels = self._target_encoder.inverse_transform(codes)
-        return labels[0] if self._one_dimensional else _side_by_side(labels)
+        return labels[0] if self._one_dimensional else side_by_side(labels)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64] | list[NDArray[np.float64]]:
         """Return the probability of each class.
@@ -443,9 +446,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         )
 
     def _log_probabilities(self, X: Any) -> NDArray[np.float64]:
-        log_probabilities = self._ensemble_outputs(X)
-        total = np.logaddexp.reduce(log_probabilities, axis=-1, keepdims=True)
-        return log_probabilities - total  # exact in float64
+        return sum_to_one(self._ensemble_outputs(X))
 
     def _per_task(
         self, values: NDArray[np.float64]
@@ -462,10 +463,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         return [values[:, task, :size] for task, size in enumerate(self._n_outputs())]
 
     def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        return [
-            own[:, 1] - own[:, 0] if own.shape[1] == 2 else own - own.mean(axis=1, keepdims=True)
-            for own in self._by_classes(values)
-        ]
+        return [class_effects(own) for own in self._by_classes(values)]
 
     def _logits(self, outputs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         return self._effects(outputs)
@@ -482,14 +480,3 @@ def _classes_per_task(classes: Any) -> list[Any]:
         np.ndim(own) == 1 and not isinstance(own, str) for own in classes
     )
     return list(classes) if several else [classes]
-
-
-def _side_by_side(labels: list[NDArray[Any]]) -> NDArray[Any]:
-    """Return (n_rows, n_tasks), of objects if the tasks' labels differ in kind."""
-    kinds = {own.dtype.kind for own in labels}
-    if len(kinds) == 1 or kinds <= set("iufb") - {"b"}:
-        return np.column_stack(labels)
-    table = np.empty((len(labels[0]), len(labels)), dtype=object)
-    for task, own in enumerate(labels):
-        table[:, task] = own
-    return table

@@ -158,6 +158,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     See Also
     --------
     MultiTaskAttentionClassifier : The same for classes.
+    MultiTaskAttentionEstimator : The same for classes, numbers and sets of labels at once.
 
     Examples
     --------

@@ -99,3 +99,49 @@ def ensemble_mean(outputs: Tensor) -> Tensor:
         The ensemble as a single member.
     """
     return outputs.mean(dim=2, keepdim=True)
+
+
+def task_set_cross_entropy(outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    r"""Return each task's cross entropy of a set of labels, the mean over its members' losses.
+
+    .. math:: L_i = \frac{1}{B} \sum_b w_{bi} \frac{1}{M} \sum_m \sum_l
+              -\log \sigma\big((2 y_{bil} - 1)\, o_{biml}\big)
+
+    with :math:`\sigma` the logistic function and :math:`y_{bil}` 1 where label *l* is in the set.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (B, K, M, L)
+        Log odds of each label.
+    target : Tensor of shape (B, K, L)
+        1 where a label is in the set, else 0; anything where the set is missing.
+    weight : Tensor of shape (B, K)
+        Weight of each set, 0 where it is missing.
+
+    Returns
+    -------
+    loss : Tensor of shape (K,)
+        One loss per task; 0 for a task without sets in the batch.
+    """
+    sign = 2.0 * target.unsqueeze(2) - 1.0
+    loss = F.softplus(-sign * outputs).sum(dim=-1)
+    return _task_mean(loss.mean(dim=-1), weight)
+
+
+def ensemble_log_odds(outputs: Tensor) -> Tensor:
+    r"""Return the log odds of the members' mean probability of each label.
+
+    .. math:: \log \frac{\sum_m \sigma(o_{biml})}{\sum_m \sigma(-o_{biml})}
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (B, K, M, L)
+        Log odds of each label.
+
+    Returns
+    -------
+    log_odds : Tensor of shape (B, K, 1, L)
+        The ensemble as a single member.
+    """
+    inside, outside = F.logsigmoid(outputs), F.logsigmoid(-outputs)
+    return inside.logsumexp(dim=2, keepdim=True) - outside.logsumexp(dim=2, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,12 @@ from numpy.typing import NDArray
 
 
 def holdout_rows(
-    values: NDArray[Any],
+    by_task: Sequence[NDArray[Any]],
     observed: NDArray[np.bool_],
     fraction: float,
     seed: int,
-    stratify: bool,
 ) -> NDArray[np.bool_]:
-    """Choose the rows to hold out, stratified by every task at once.
+    """Choose the rows to hold out, stratified by the classes of every task at once.
 
     Labels are dealt with from the rarest to the most frequent, as in iterative stratification
     [1]_: of the rows that carry a label and are not dealt with yet, the given fraction is held
@@ -24,16 +24,14 @@ def holdout_rows(
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, n_tasks)
-        Class codes, or numbers where ``stratify`` is False.
+    by_task : sequence of ndarray of shape (n_rows,) or (n_rows, n_labels)
+        Integers are class codes, in each column; floats are numbers, whose shares nothing keeps.
     observed : ndarray of shape (n_rows, n_tasks), dtype bool
         Where there is a label.
     fraction : float
         Share of the rows to hold out, between 0 and 1.
     seed : int
         Seed of the choice.
-    stratify : bool
-        Whether to keep the classes' shares; else the choice is uniform.
 
     Returns
     -------
@@ -45,11 +43,11 @@ def holdout_rows(
     .. [1] Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label data",
        ECML PKDD 2011.
     """
-    n_rows = len(values)
+    n_rows = len(observed)
     priority = np.random.default_rng(seed).permutation(n_rows)
     held_out = np.zeros(n_rows, dtype=bool)
     dealt = np.zeros(n_rows, dtype=bool)
-    for carries in _labels_by_rarity(values, observed) if stratify else []:
+    for carries in _labels_by_rarity(by_task, observed):
         free = np.flatnonzero(carries & ~dealt)
         n_carriers = int(carries.sum())
         wanted = min(round(fraction * n_carriers), n_carriers - 1)
@@ -68,11 +66,15 @@ def holdout_rows(
     return held_out
 
 
-def _labels_by_rarity(values: NDArray[Any], observed: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+def _labels_by_rarity(
+    by_task: Sequence[NDArray[Any]], observed: NDArray[np.bool_]
+) -> list[NDArray[np.bool_]]:
     """Return one mask of rows per class of each task, the rarest class first."""
     masks = [
-        observed[:, task] & (values[:, task] == code)
-        for task in range(values.shape[1])
-        for code in np.unique(values[observed[:, task], task])
+        seen & (codes == code)
+        for values, seen in zip(by_task, observed.T, strict=True)
+        if values.dtype.kind != "f"
+        for codes in values.reshape(len(values), -1).T
+        for code in np.unique(codes[seen])
     ]
     return sorted(masks, key=np.count_nonzero)

@@ -50,6 +50,10 @@ class TaskLoss(nn.Module):
             outputs = self.ensemble(outputs)
         return self.loss(outputs, target, weight)
 
+    def decide(self, ensemble: Tensor) -> Tensor:
+        """Return codes of the most probable classes, or numbers (B, K), of outputs (B, K, C)."""
+        return ensemble.argmax(-1) if ensemble.shape[-1] > 1 else ensemble.squeeze(-1)
+
 
 class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
     """Trains a network on `Rows`.
@@ -201,7 +205,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         inputs, target = batch
         outputs = self.infer(inputs)
         weight = inputs["weight"]
-        task_loss = self.criterion_(outputs, target.view(weight.shape), weight)
+        target = target.view(*weight.shape[:-1], -1)  # one column where there is one task
+        task_loss = self.criterion_(outputs, target, weight)
         return {"loss": task_loss.mean(), "task_loss": task_loss.detach(), "y_pred": outputs}
 
     def run_single_epoch(
@@ -376,12 +381,11 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
 
         Returns
         -------
-        y : ndarray of shape (n_rows,) or (n_rows, n_tasks)
-            Codes of the most probable classes, or standardised numbers.
+        y : ndarray of shape (n_rows,) or (n_rows, n_columns)
+            Codes of the most probable classes, or standardised numbers, as targets are coded.
         """
         outputs = self.criterion_.ensemble(torch.cat(list(self.forward_iter(X)))).squeeze(2)
-        best = outputs.argmax(-1) if outputs.shape[-1] > 1 else outputs.squeeze(-1)
-        predicted: NDArray[Any] = best.cpu().numpy()
+        predicted: NDArray[Any] = self.criterion_.decide(outputs).detach().cpu().numpy()
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def __getstate__(self) -> dict[str, Any]:

@@ -71,3 +71,12 @@ def test_bootstrap_weights_start_with_the_rows_themselves():
 def test_interval_is_value_and_percentiles():
     draws = np.concatenate([[0.5], np.linspace(0, 1, 101), [np.nan]])
     assert_allclose(interval(draws), [0.5, 0.025, 0.975])
+
+
+@given(hnp.arrays(float, (ROWS, 2), elements=st.floats(-3, 3)), weightings)
+def test_skill_of_a_set_is_the_mean_auc_of_its_labels(logits, weights):
+    labels = np.column_stack([np.arange(ROWS) % 2, np.arange(ROWS) > 4]).astype(int)
+    expected = [roc_auc_score(labels, logits, sample_weight=own) for own in weights]
+    assert_allclose(skill(labels, logits, weights), expected)
+    never = np.column_stack([labels[:, 0], np.zeros(ROWS, dtype=int)])
+    assert_allclose(skill(never, logits, weights), skill(labels[:, :1], logits[:, :1], weights))

@@ -214,5 +214,7 @@ def test_scorer_routes_weights():
 
 
 def test_scorer_refuses_an_unknown_name():
-    with pytest.raises(ValueError, match=r"Unknown score 'f1': .* knows 'accuracy', .* 'r2'\."):
+    with pytest.raises(
+        ValueError, match=r"Unknown score 'f1': .* knows 'accuracy', .* 'jaccard'\."
+    ):
         make_multi_task_scorer("f1")

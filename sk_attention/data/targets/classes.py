@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sk_attention._labels import LabelColumns, is_missing, label_columns, observed_labels
 
-from .encoded import EncodedTargets, all_missing, check_n_tasks, infinite
+from .encoded import EncodedTargets, all_missing, check_n_tasks, infinite, refuse_collections
 from .weights import class_null_loss
 
 
@@ -104,6 +104,7 @@ class ClassEncoder:
         observed = self._observed(column)[0]
         if not len(observed):
             raise ValueError(all_missing(name))
+        refuse_collections(name, observed)
         if observed.dtype.kind == "f" and not np.isfinite(observed).all():
             raise ValueError(infinite(name))
         try:
@@ -142,6 +143,21 @@ class ClassEncoder:
             seen[:, task] = there
             codes[there, task] = _positions(observed, self.classes_[task], name)
         return EncodedTargets(codes, seen)
+
+    def by_task(self, targets: EncodedTargets) -> list[NDArray[Any]]:
+        """Return the targets task by task.
+
+        Parameters
+        ----------
+        targets : EncodedTargets
+            What `transform` returned.
+
+        Returns
+        -------
+        values : list of ndarray of shape (n_rows,)
+            Class codes of each task.
+        """
+        return list(targets.values.T)
 
     def inverse_transform(self, codes: NDArray[np.int64]) -> list[NDArray[Any]]:
         """Return the labels of each task.

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_attention._labels import is_collection
+
 
 @dataclass(frozen=True)
 class EncodedTargets:
@@ -16,7 +18,8 @@ class EncodedTargets:
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_tasks)
-        Class codes (int64) or standardised numbers (float64); 0 where the label is missing.
+        Class codes (int64) or standardised numbers (float64); 0 where the label is missing. Of
+        tasks of several kinds (float64), a set of labels takes one column per label.
     observed : ndarray of shape (n_rows, n_tasks), dtype bool
         Where there is a label.
     """
@@ -94,3 +97,26 @@ def infinite(name: str) -> str:
         What is wrong.
     """
     return f"Input y contains infinity or a value too large for dtype('float64') in task {name!r}."
+
+
+def refuse_collections(name: str, observed: NDArray[Any]) -> None:
+    """Refuse collections of labels where one label is expected.
+
+    Parameters
+    ----------
+    name : str
+        The task.
+    observed : ndarray of shape (n_observed,)
+        Its labels.
+
+    Raises
+    ------
+    ValueError
+        If the first of them is a collection.
+    """
+    if any(map(is_collection, observed[:1])):
+        raise ValueError(
+            f"y is ragged: every row must have the same number of labels, but task {name!r} holds "
+            f"collections such as {observed[0]!r}. MultiTaskAttentionEstimator reads these as sets "
+            "of labels."
+        )

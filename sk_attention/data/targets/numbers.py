@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sk_attention._labels import LabelColumns, is_missing
 
-from .encoded import EncodedTargets, all_missing, infinite
+from .encoded import EncodedTargets, all_missing, infinite, refuse_collections
 
 
 class NumberEncoder:
@@ -86,6 +86,21 @@ class NumberEncoder:
             np.where(observed, (numbers - self.mean_) / self.scale_, 0.0), observed
         )
 
+    def by_task(self, targets: EncodedTargets) -> list[NDArray[Any]]:
+        """Return the targets task by task.
+
+        Parameters
+        ----------
+        targets : EncodedTargets
+            What `transform` returned.
+
+        Returns
+        -------
+        values : list of ndarray of shape (n_rows,)
+            Standardised numbers of each task.
+        """
+        return list(targets.values.T)
+
     def inverse_transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return numbers on the scale of the labels.
 
@@ -105,6 +120,7 @@ class NumberEncoder:
 
 def _numbers(name: str, column: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     missing = is_missing(column)
+    refuse_collections(name, column[~missing])
     numbers = np.zeros(len(column))
     try:
         numbers[~missing] = column[~missing].astype(np.float64)
