@@ -7,6 +7,7 @@ from sk_attention.inspection._attribute import attribute
 from sk_attention.inspection._card import faithfulness_card
 from sk_attention.inspection._faithfulness import faithfulness
 from sk_attention.inspection._faithfulness_display import FaithfulnessDisplay
+from sk_attention.inspection._report import report
 from sk_attention.inspection._shift_display import AttentionShiftDisplay
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "attribute",
     "faithfulness",
     "faithfulness_card",
+    "report",
 ]
