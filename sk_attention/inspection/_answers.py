@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from sk_attention._labels import LabelColumns, label_columns
+from sk_attention.multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
 
 from ._skill import Floats
 
@@ -40,6 +42,15 @@ class Answers:
     predicted: NDArray[Any]
     observed: NDArray[Any]
     seen: NDArray[np.bool_]
+
+    @property
+    def class_names(self) -> list[str]:
+        """The classes as text: 1.0, which NaN beside it made of 1, is 1."""
+        labels = [] if self.classes is None else self.classes.tolist()
+        return [
+            str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+            for label in labels
+        ]
 
 
 def answers(estimator: Any, X: Any, y: Any) -> list[Answers]:
@@ -107,6 +118,16 @@ def per_task(estimator: Any, values: Any) -> list[Any]:
     if estimator._one_dimensional:
         return [values]
     return values if isinstance(values, list) else list(values.swapaxes(0, 1))
+
+
+def check_multi_task(estimator: Any, function: str) -> None:
+    """Refuse other estimators, and those that are not fitted."""
+    if not isinstance(estimator, MultiTaskAttentionClassifier | MultiTaskAttentionRegressor):
+        raise TypeError(
+            f"{function} takes a fitted MultiTaskAttentionClassifier or "
+            f"MultiTaskAttentionRegressor, got {type(estimator).__name__}."
+        )
+    check_is_fitted(estimator)
 
 
 def check_rows(labels: LabelColumns, n_rows: int) -> None:

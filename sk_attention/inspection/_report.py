@@ -11,16 +11,15 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
 
 from sk_attention._random import draw_seed
-from sk_attention.multi_task import MultiTaskAttentionClassifier, MultiTaskAttentionRegressor
 
-from ._answers import Answers, answers
+from ._answers import Answers, answers, check_multi_task
 from ._attention_shift import attention_shift
+from ._fairness import fairness
 from ._faithfulness import faithfulness
 from ._page import page
-from ._report_content import attention, card, scores, shift
+from ._report_content import attention, card, groups_alike, scores, shift
 from ._report_rows import short, shown_rows
 from ._token_model import check_columns_stay, feature_names
 
@@ -36,6 +35,8 @@ def report(
     *,
     title: str = "Attention report",
     found: Any = None,
+    groups: Any = None,
+    protected: Any = (),
     max_rows: int = 1000,
     max_columns: int = 100,
     random_state: Any = None,
@@ -61,14 +62,18 @@ def report(
     found : Bunch, default=None
         What `faithfulness` returned of this estimator, with ``train`` for example. None measures
         it, on 400 at the most of the rows that are shown.
+    groups : array-like of shape (n_samples,), default=None
+        The group of each row, for `fairness`; None leaves that out.
+    protected : list of str or int, default=()
+        Columns that should not decide, for `fairness`.
     max_rows : int, default=1000
-        Rows that are shown, drawn from ``X`` if it has more; shift is measured on these, scores on
-        all rows.
+        Rows that are shown, drawn from ``X`` if it has more; shift is measured on these, scores and
+        fairness on all rows.
     max_columns : int, default=100
         Columns that are shown, those with the largest attention of any task; of the others there
         is the sum.
     random_state : int, RandomState or None, default=None
-        Source of the rows and of what `faithfulness` and `attention_shift` draw.
+        Source of the rows and of what `faithfulness`, `fairness` and `attention_shift` draw.
 
     Returns
     -------
@@ -114,12 +119,20 @@ def report(
         found = faithfulness(
             estimator, _take(X_shown, some), _take(y_shown, some), random_state=seed
         )
+    treated = None
+    if groups is not None:
+        treated = groups_alike(
+            fairness(estimator, X, y, groups, protected=protected, random_state=seed)
+        )
+    elif len(protected):
+        raise ValueError("protected says what fairness looks at, which needs groups: pass both.")
     columns = _largest(estimator.attention_weights_, max_columns)
     content = {
         "about": _about(estimator, n_rows, len(rows)),
         "tasks": [short(own.name) for own in of_all],
         "scores": scores(of_all),
         "attention": attention(estimator, [short(name) for name in names], columns),
+        "groups": treated,
         "shift": shift(attention_shift(estimator, X_shown, random_state=seed)),
         "card": card(found),
         "rows": shown_rows(estimator, X_shown, shown, _names(X, rows), columns),
@@ -132,12 +145,7 @@ def report(
 
 def _check(estimator: Any, title: Any, **counts: Any) -> None:
     """Refuse what no report can be made of."""
-    if not isinstance(estimator, MultiTaskAttentionClassifier | MultiTaskAttentionRegressor):
-        raise TypeError(
-            "report takes a fitted MultiTaskAttentionClassifier or MultiTaskAttentionRegressor, "
-            f"got {type(estimator).__name__}."
-        )
-    check_is_fitted(estimator)
+    check_multi_task(estimator, "report")
     check_columns_stay(estimator)
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, got {title!r}.")

@@ -19,7 +19,7 @@ from sk_attention.metrics import (
 
 from ._answers import Answers
 from ._card import cells, objections
-from ._report_rows import with_others
+from ._report_rows import short, with_others
 
 OF_CLASSES = {
     "accuracy": "share of labels that are right; the guess is the most frequent class",
@@ -133,6 +133,31 @@ def shift(found: Bunch) -> dict[str, Any]:
     """
     keys = ("pairwise", "total", "p_value", "across_samples", "effective_features")
     return {key: found[key] for key in keys}
+
+
+def groups_alike(found: Bunch) -> dict[str, Any]:
+    """Return what `fairness` found.
+
+    Parameters
+    ----------
+    found : Bunch
+        What `fairness` returned.
+
+    Returns
+    -------
+    alike : dict
+        For the page: for each task its measures, each with the values of all groups.
+    """
+    values = found.by_group[["n_rows", "value", "low", "high"]]
+    n_groups = len(found.groups)
+    tasks: dict[str, list[Any]] = {name: [] for name in found.task_names}
+    for line, own in enumerate(found.gaps.to_dict("records")):
+        of_groups = values.iloc[line * n_groups : (line + 1) * n_groups].to_dict("list")
+        tasks[own["task"]].append({**own, "measure": short(own["measure"]), **of_groups})
+    return {
+        "groups": [short(name) for name in found.groups.tolist()],
+        "tasks": list(tasks.values()),
+    }
 
 
 def card(found: Bunch) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _answered(own: Answers) -> dict[str, Any]:
     """Return predictions and labels: numbers, or positions among the classes."""
     observed = own.observed.astype(object)
     observed[~own.seen] = None
-    if own.probabilities is None or own.classes is None:
+    if own.probabilities is None:
         return {
             "classes": None,
             "predicted": own.predicted,
@@ -128,17 +128,11 @@ def _answered(own: Answers) -> dict[str, Any]:
         }
     sure = own.probabilities[np.arange(len(own.predicted)), own.predicted]
     return {
-        "classes": [_class_name(name) for name in own.classes.tolist()],
+        "classes": [short(name) for name in own.class_names],
         "predicted": own.predicted,
         "sure": np.round(sure, 3),
         "observed": observed,
     }
-
-
-def _class_name(label: Any) -> str:
-    """Return a class as text: 1.0, which NaN beside it made of 1, is 1."""
-    whole = isinstance(label, float) and label.is_integer()
-    return str(int(label)) if whole else short(label)
 
 
 def _cells(column: Column) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 
 from sk_attention import AttentionRecommender, MultiTaskAttentionClassifier
-from sk_attention.inspection import faithfulness, report
+from sk_attention.inspection import fairness, faithfulness, report
 from sk_attention.inspection._answers import per_task
 from sk_attention.metrics import multi_task_r2_score, multi_task_roc_auc_score
 from tests._estimators import KINDS, classifier, data_for, numbers, one_pass, over_kinds, small
@@ -201,6 +201,22 @@ def test_title_and_measured_faithfulness_are_taken(explained, tmp_path):
     assert "precision" in content(path)["card"]["names"]
 
 
+def test_groups_are_shown_where_they_are_given(explained, tmp_path):
+    pytest.importorskip("fairlearn", reason="needs sk-attention[fair]")
+    model, X, y = explained
+    groups = np.where(X[:, 0] > 0, "old", "young")
+    assert written(tmp_path, model, X, y)["groups"] is None
+    shown = written(tmp_path, model, X, y, groups=groups, protected=[0], max_rows=20)["groups"]
+    found = fairness(model, X, y, groups, protected=[0], random_state=0)
+    assert shown["groups"] == ["old", "young"]
+    second = found.by_group[found.by_group["task"] == "y1"]
+    for own in shown["tasks"][1]:
+        values = second[second["measure"] == own["measure"]]
+        assert_allclose(own["value"], values["value"], rtol=1e-3)
+        assert own["n_rows"] == values["n_rows"].tolist()
+    assert len(shown["tasks"][1]) == 4
+
+
 def test_faithfulness_is_measured_where_labels_are_rare(tmp_path):
     X, y = data_for(KINDS[0], 900)
     model = one_pass(classifier(), X, y)
@@ -257,6 +273,8 @@ def test_what_cannot_be_reported_is_refused(explained, tmp_path):
         report(model, X, y, path, max_rows=0)
     with pytest.raises(ValueError, match=r"max_columns must be an integer of at least 1, got 1\.5"):
         report(model, X, y, path, max_columns=1.5)
+    with pytest.raises(ValueError, match="protected says what fairness looks at, which needs gr"):
+        report(model, X, y, path, protected=[0])
     with pytest.raises(TypeError, match="title must be a string, got None"):
         report(model, X, y, path, title=None)
     with pytest.raises(ValueError, match="X has 120 rows, but y has 10"):

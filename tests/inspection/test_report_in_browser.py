@@ -16,6 +16,7 @@ from sk_attention.inspection import faithfulness, report
 from tests._estimators import KINDS, classifier, data_for, numbers, one_pass, regressor
 from tests.inspection.test_page import HOSTILE
 
+pytest.importorskip("fairlearn", reason="needs sk-attention[fair]")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs sk-attention[browser]")
 
 FAST = {"n_steps": 3, "n_repeats": 1, "n_bootstrap": 10, "random_state": 0}
@@ -39,7 +40,8 @@ def several_tasks(folder):
     labels.iloc[::3, 1] = None
     found = faithfulness(model, frame, labels.set_axis(["y0", "y1"], axis=1), **FAST)
     model.task_names_ = ["late", "lost"]
-    return report(model, frame, labels, folder / "several.html", found=found, random_state=0)
+    options = {"found": found, "groups": X[:, 0] > 0, "protected": ["colour"], "random_state": 0}
+    return report(model, frame, labels, folder / "several.html", **options)
 
 
 def one_task(folder):
@@ -57,7 +59,9 @@ def hostile(folder):
     y = pd.Series([ATTACK, "calm"] * 30, name=ATTACK)
     model = classifier(explainable=True, max_epochs=1).fit(frame, y)
     found = faithfulness(model, frame, y, **FAST)
-    return report(model, frame, y, folder / "hostile.html", title=ATTACK, found=found)
+    groups = [ATTACK, "\u202eothers", "x" * 3000] * 20
+    options = {"title": ATTACK, "found": found, "groups": groups}
+    return report(model, frame, y, folder / "hostile.html", **options)
 
 
 PAGES = {own.__name__: own for own in (several_tasks, one_task, hostile)}
@@ -148,6 +152,7 @@ def test_columns_are_found_and_all_are_shown(visit):
     page.get_by_role("radio", name="contributions").check()
     found = table(page, "Contributions to each task")
     assert sorted(column(found, 1)) == ["size 1", "size 10", "size 11", "size 12"]
+    assert found.get_by_role("button", name="importance").is_visible()
     page.get_by_label("Find a column").fill("nothing")
     assert found.get_by_role("status").inner_text() == "none found among 14"
 
@@ -165,6 +170,18 @@ def test_rows_are_turned_and_found(visit):
     page.get_by_label("Find rows").fill("lost=missing colour=red")
     assert column(found, 1)[:3] == ["0", "3", "6"]
     assert all("missing" in text for text in column(found, 3))
+
+
+def test_groups_are_compared(visit):
+    page = visit("several_tasks")
+    found = table(page, "late: values of each group")
+    assert column(found, 1) == ["False", "True"]
+    assert "n = " in column(found, 2)[0]
+    assert "by chance" in found.locator("tfoot").inner_text()
+    assert found.get_by_role("button", name="attention to protected columns").is_visible()
+    found.get_by_role("button", name="group").click()
+    found.get_by_role("button", name="group").click()
+    assert column(found, 1) == ["True", "False"]
 
 
 # ---- rows --------------------------------------------------------------------------------------
@@ -208,6 +225,7 @@ def test_one_task_of_numbers_is_shown(visit):
     found = table(page, "Rows, with")
     assert "observed: missing" in column(found, 2)[0]
     assert page.get_by_text("There is one task").is_visible()
+    assert page.get_by_role("link", name="Groups").count() == 0
     assert column(table(page, "Where the task looked"), 1)
     assert page.get_by_role("radio", name="contributions").count() == 0
 

@@ -239,6 +239,42 @@ function cardTable() {
   ];
 }
 
+function groupTables() {
+  const { groups, tasks } = content.groups;
+  const tables = tasks.map(
+    (measures, i) =>
+      new Table({
+        caption: `${content.tasks[i]}: values of each group`,
+        columns: [
+          { name: "group", key: (g) => groups[g], cell: (g) => said(groups[g]), foot: "gap" },
+          ...measures.map(measureColumn),
+        ],
+        lines: Array.from(groups.keys()),
+      }).element,
+  );
+  return [
+    note(
+      "Whether the groups are treated alike, with intervals of 95 %, which are wide where a group has ",
+      "few rows (n). A gap is the largest value of a group less the smallest; by chance it would be as ",
+      "large as is told below it, if rows were dealt out to the groups at random.",
+    ),
+    ...tables,
+  ];
+}
+
+function measureColumn(own) {
+  const ends = (g) =>
+    own.low[g] === null ? "" : `${fixed(own.low[g], 2)} to ${fixed(own.high[g], 2)}, `;
+  return {
+    name: said(own.measure),
+    class: "number",
+    down: true,
+    key: (g) => own.value[g],
+    cell: (g) => beside(fixed(own.value[g], 3), `${ends(g)}n = ${grouped.format(own.n_rows[g])}`),
+    foot: beside(fixed(own.gap, 3), `by chance ${fixed(own.null, 3)}, p = ${written(own.p_value)}`),
+  };
+}
+
 // "0.812 [0.70, 0.90]" is sorted by its first number, names as they are.
 function isNumber(text) {
   return /^-?\d/.test(text);

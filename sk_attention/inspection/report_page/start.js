@@ -6,11 +6,16 @@ const sections = {
   attention: ["Attention", attentionTable],
   shift: ["Shift", shiftTables],
   card: ["Faithfulness", cardTable],
+  groups: ["Groups", groupTables],
   rows: ["Rows", explorer],
 };
 
 for (const [name, [title, elements]] of Object.entries(sections)) {
   const section = document.getElementById(name);
+  if (content[name] === null) {
+    section.remove();
+    continue;
+  }
   section.append(...elements());
   document.getElementById("contents").append(make("li", {}, make("a", { href: `#${name}` }, title)));
 }

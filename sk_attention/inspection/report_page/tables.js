@@ -1,6 +1,7 @@
 // Tables that are sorted by a click on a heading, searched, and shown a part at a time.
 
-// columns: what each is called (name), by what it is sorted (key), what stands in a cell (cell).
+// columns: what each is called (name), by what it is sorted (key), what stands in a cell (cell),
+// and what below the last line (foot).
 // A table without keys has plain headings.
 class Table {
   constructor({ caption, columns, lines, atFirst = Infinity, paged = false, sorted = null }) {
@@ -19,6 +20,7 @@ class Table {
       make("caption", {}, caption),
       make("thead", {}, make("tr", {}, ...this.heads)),
       this.body,
+      this.foot(),
     );
     this.status = make("p", { class: "status", role: "status" });
     this.buttons = make("div", { class: "buttons" });
@@ -38,6 +40,21 @@ class Table {
     }
     const button = make("button", { type: "button", click: () => this.sortBy(place) }, column.name);
     return make("th", attributes, button);
+  }
+
+  // What is below all lines, wherever they stand.
+  foot() {
+    if (!this.columns.some((column) => column.foot)) {
+      return "";
+    }
+    const cells = this.columns.map((column, place) =>
+      make(
+        place === 0 ? "th" : "td",
+        { class: column.class ?? null, scope: place === 0 ? "row" : null },
+        column.foot ?? "",
+      ),
+    );
+    return make("tfoot", {}, make("tr", {}, ...cells));
   }
 
   sortBy(place) {
