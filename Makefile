@@ -57,5 +57,5 @@ $(READY): pyproject.toml constraints.txt sk_attention/__init__.py | $(BIN)/pytho
 
 $(OLD)/.ready: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[frame,plot,test,track]'
+	$(OLD)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[fair,frame,plot,test,track]'
 	@touch $@
