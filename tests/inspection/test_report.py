@@ -228,6 +228,17 @@ def test_faithfulness_is_measured_where_labels_are_rare(tmp_path):
     assert all(shown["card"]["curves"]["random"][1])
 
 
+def test_labels_of_one_class_are_shown_without_what_is_undefined(explained, tmp_path):
+    model, X, y = explained
+    y = y[:40].copy()
+    y[:, 1] = 1
+    shown = written(tmp_path, model, X[:40], y)
+    area = shown["scores"]["names"].index("ROC AUC")
+    assert shown["scores"]["tasks"][1]["values"][area] is None
+    assert shown["card"]["curves"]["random"][1][0] is None
+    assert "the model is no better than a guess" in shown["card"]["objections"][1]
+
+
 # ---- safety and size ---------------------------------------------------------------------------
 
 

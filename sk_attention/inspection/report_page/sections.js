@@ -6,7 +6,7 @@ function glance() {
   const { scores, attention, card } = content;
   const first = scores.names.includes("ROC AUC") ? scores.names.indexOf("ROC AUC") : 0;
   const weights = attention.contributions ?? attention.weights;
-  const verb = attention.contributions ? "decide" : "is looked at";
+  const heading = attention.contributions ? "What decides most" : "What it looks at most";
   const cards = content.tasks.map((task, i) => {
     const most = largestFirst(weights[i].slice(0, attention.columns.length)).slice(0, 3);
     const names = most.map((j) =>
@@ -23,7 +23,7 @@ function glance() {
         make("small", {}, ` ${scores.names[first]}`),
       ),
       note(`a guess gets ${fixed(scores.tasks[i].guess[first], 2)}`),
-      make("h4", {}, verb === "decide" ? "What decides most" : "What it looks at most"),
+      make("h4", {}, heading),
       make("ol", { class: "most" }, ...names),
       make("p", { class: "foot" }, "Explanation: ", verdict(card.objections[i])),
     );
@@ -183,14 +183,13 @@ function shiftTables() {
 
 function cardTable() {
   const { method, objections, names, lines, n_deleted, chance, curves } = content.card;
-  const said_of = METHODS[method] ?? method.replaceAll("_", " ");
+  const named = METHODS[method] ?? method.replaceAll("_", " ");
   const verdicts = content.tasks.map((task, i) =>
     make(
       "li",
       {},
       verdict(objections[i]),
-      make("strong", {}, said(task)),
-      objections[i].length ? make("span", {}, objections[i].join("; ")) : null,
+      make("div", {}, make("strong", {}, said(task)), " ", objections[i].join("; ")),
     ),
   );
   const table = new Table({
@@ -210,7 +209,7 @@ function cardTable() {
   const styles = [
     { name: "random", title: "in random order", class: "random" },
     { name: "integrated_gradients", title: "by integrated gradients", class: "gradients" },
-    { name: method, title: `by ${said_of}`, class: "named" },
+    { name: method, title: `by ${named}`, class: "named" },
   ];
   const charts = content.tasks.map((task, i) =>
     make(
@@ -227,9 +226,9 @@ function cardTable() {
   );
   return [
     note(
-      `Whether the ${said_of} decide the predictions. In every row the columns are deleted one after `,
-      "the other, those that are named most important first: the faster the skill falls, the more the ",
-      "predictions depend on what was named.",
+      `Whether predictions depend on what is named by ${named}. In every row the columns are deleted `,
+      "one after the other, those that are named most important first: the faster the skill falls, the ",
+      "more the predictions depend on them.",
     ),
     make("ul", { class: "verdicts" }, ...verdicts),
     make("h3", {}, "Skill as columns are deleted"),
