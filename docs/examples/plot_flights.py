@@ -82,8 +82,8 @@ omega = zip(model.task_names_, model.task_weights_, strict=True)
 print("Weight of each task in what they share:", ", ".join(f"{t} {w:.2f}" for t, w in omega))
 
 # %%
-# A picture, the predictions and a page on all of it, for you to open. Whether attention may be shown
-# as a reason is measured on some rows, once; the page says it.
+# A picture, the predictions and a page on all of it, for you to open. Whether attention may be
+# shown as a reason is measured on some rows; the page says what came out.
 folder = Path("runs") / "flights"
 folder.mkdir(parents=True, exist_ok=True)
 AttentionDisplay.from_estimator(model).figure_.savefig(folder / "attention.png", dpi=150)
