@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLD := .venv-oldest
 
-.PHONY: test fast lint demo oldest clean
+.PHONY: test fast lint demo browser oldest clean
 
 # One thread per worker: two workers of one thread are faster than two that compete.
-test fast oldest: export OMP_NUM_THREADS := 1
-test fast oldest: export MKL_NUM_THREADS := 1
+test fast browser oldest: export OMP_NUM_THREADS := 1
+test fast browser oldest: export MKL_NUM_THREADS := 1
 # Without it scikit-learn skips its array API check.
-test fast oldest: export SCIPY_ARRAY_API := 1
+test fast browser oldest: export SCIPY_ARRAY_API := 1
 
 test: lint  # every check
 	$(BIN)/python -m pytest -n 2
@@ -25,6 +25,10 @@ lint: $(READY)  # style, floors, types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
+
+browser: $(READY)  # the tests of the report page, in a Chromium that is there
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m pytest tests/inspection/test_report_in_browser.py
 
 # Where a library of then warns of its own end, that is no finding: hence -W default.
 oldest: $(OLD)/.ready  # the tests with the oldest versions that are supported
@@ -53,5 +57,5 @@ $(READY): pyproject.toml constraints.txt sk_attention/__init__.py | $(BIN)/pytho
 
 $(OLD)/.ready: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv $(OLD)
-	$(OLD)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[frame,plot,test,track]'
+	$(OLD)/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable '.[fair,frame,plot,test,track]'
 	@touch $@

@@ -175,21 +175,45 @@ def forbidden_features(estimator: Any) -> NDArray[np.bool_]:
         if isinstance(features, str):
             raise ValueError(f"forbid[{task!r}] must be a list of columns, got {features!r}.")
         for feature in features:
-            forbidden[tasks.index(task), _position(feature, names, n_features, task)] = True
+            forbidden[
+                tasks.index(task), column_position(feature, names, n_features, f"forbid[{task!r}]")
+            ] = True
         if forbidden[tasks.index(task)].all():
             raise ValueError(f"forbid[{task!r}] leaves the task no column to read.")
     return forbidden
 
 
-def _position(feature: Any, names: list[Any], n_features: int, task: str) -> int:
-    """Return where a feature stands that is given by name or position."""
+def column_position(feature: Any, names: list[Any], n_features: int, parameter: str) -> int:
+    """Return where a feature stands that is given by name or position.
+
+    Parameters
+    ----------
+    feature : str or int
+        Its name or position.
+    names : list
+        Names of all features; empty if they have none.
+    n_features : int
+        Number of features.
+    parameter : str
+        The parameter that names it, for the error.
+
+    Returns
+    -------
+    position : int
+        From 0 to ``n_features - 1``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such feature.
+    """
     if isinstance(feature, str) and feature in names:
         return names.index(feature)
     if isinstance(feature, Integral) and 0 <= int(feature) < n_features:
         return int(feature)
     known = f"the names {names} or " if names else ""
     raise ValueError(
-        f"forbid[{task!r}] names the column {feature!r}; columns of X have {known}positions from 0 "
+        f"{parameter} names the column {feature!r}; columns of X have {known}positions from 0 "
         f"to {n_features - 1}."
     )
 

@@ -31,6 +31,8 @@ model = MultiTaskAttentionClassifier(max_epochs=1).fit(planted.data, planted.tar
 assert model.predict(planted.data).shape == planted.target.shape
 assert len(load_flights().data)
 assert len(load_online_retail().data)
+from sk_attention.inspection._page import page
+assert "</html>" in page("title", {})
 """
 
 

@@ -15,7 +15,7 @@ import sk_attention
 from tests._public import PUBLIC_MODULES, public_names
 
 API_PAGE = Path(__file__).parents[1] / "docs" / "api.md"
-OPTIONAL = {"captum", "matplotlib", "pandas", "polars", "tensorboard"}
+OPTIONAL = {"captum", "fairlearn", "matplotlib", "pandas", "polars", "tensorboard"}
 
 
 def names_on_page(page: str) -> dict[str, list[str]]:

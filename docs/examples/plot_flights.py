@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 
 from sk_attention import MultiTaskAttentionClassifier
 from sk_attention.datasets import load_flights
-from sk_attention.inspection import AttentionDisplay, attention_shift
+from sk_attention.inspection import AttentionDisplay, attention_shift, faithfulness, report
 
 X, y = load_flights(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, random_state=0)
@@ -82,7 +82,8 @@ omega = zip(model.task_names_, model.task_weights_, strict=True)
 print("Weight of each task in what they share:", ", ".join(f"{t} {w:.2f}" for t, w in omega))
 
 # %%
-# A picture and the predictions, for you to open.
+# A picture, the predictions and a page on all of it, for you to open. Whether attention may be
+# shown as a reason is measured on some rows; the page says what came out.
 folder = Path("runs") / "flights"
 folder.mkdir(parents=True, exist_ok=True)
 AttentionDisplay.from_estimator(model).figure_.savefig(folder / "attention.png", dpi=150)
@@ -91,4 +92,14 @@ predictions = pd.DataFrame(
     index=X_test.index,
 )
 predictions.to_csv(folder / "predictions.csv", index_label="flight")
-print(f"\nWritten to {folder.resolve()}: attention.png, predictions.csv")
+found = faithfulness(model, X_test[:400], y_test[:400], n_repeats=1, random_state=0)
+report(
+    model,
+    X_test,
+    y_test,
+    folder / "report.html",
+    title="Flights from New York, 2013",
+    found=found,
+    random_state=0,
+)
+print(f"\nWritten to {folder.resolve()}: attention.png, predictions.csv, report.html")

@@ -5,17 +5,23 @@ from sk_attention.inspection._attention_drift import attention_drift
 from sk_attention.inspection._attention_shift import attention_shift
 from sk_attention.inspection._attribute import attribute
 from sk_attention.inspection._card import faithfulness_card
+from sk_attention.inspection._fairness import fairness
+from sk_attention.inspection._fairness_display import FairnessDisplay
 from sk_attention.inspection._faithfulness import faithfulness
 from sk_attention.inspection._faithfulness_display import FaithfulnessDisplay
+from sk_attention.inspection._report import report
 from sk_attention.inspection._shift_display import AttentionShiftDisplay
 
 __all__ = [
     "AttentionDisplay",
     "AttentionShiftDisplay",
+    "FairnessDisplay",
     "FaithfulnessDisplay",
     "attention_drift",
     "attention_shift",
     "attribute",
+    "fairness",
     "faithfulness",
     "faithfulness_card",
+    "report",
 ]

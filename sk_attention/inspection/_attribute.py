@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from torch import Tensor
 
+from ._answers import per_task
 from ._token_model import TokenModel, feature_names
 
 # Nodes of the Gauss-Legendre rule along the path from baseline to row.
@@ -112,14 +113,7 @@ def _contributions(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
             'method="contribution" needs an estimator fitted with explainable=True, and this '
             f"{type(estimator).__name__} was not."
         )
-    return _per_task(model, estimator.contributions(X).contributions)
-
-
-def _per_task(model: TokenModel, contributions: Any) -> list[NDArray[np.float64]]:
-    """Return what `contributions` gives as one array per task."""
-    if model.estimator._one_dimensional:
-        return [contributions]
-    return contributions if isinstance(contributions, list) else list(contributions.swapaxes(0, 1))
+    return per_task(estimator, estimator.contributions(X).contributions)
 
 
 def _attention(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:

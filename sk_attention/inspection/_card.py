@@ -91,7 +91,7 @@ def faithfulness_card(found: Any, path: Any = None) -> str:
         against = objections(found, task)
         verdict = f"do not show: {'; '.join(against)}" if against else "may be shown"
         lines.append(f"- **{name}**: {verdict}.")
-    rows = [_cells(found, task) for task in range(len(found.task_names))]
+    rows = [cells(found, task) for task in range(len(found.task_names))]
     names = list(rows[0])
     lines += ["", _line(names), _line(["---"] * len(names)), *(_line(row.values()) for row in rows)]
     card = "\n".join(lines) + "\n"
@@ -100,9 +100,22 @@ def faithfulness_card(found: Any, path: Any = None) -> str:
     return card
 
 
-def _cells(found: Any, task: int) -> dict[str, str]:
-    """Return one line of the table: what was measured for a task."""
-    cells = {
+def cells(found: Any, task: int) -> dict[str, str]:
+    """Return one line of the table: what was measured for a task.
+
+    Parameters
+    ----------
+    found : Bunch
+        What `faithfulness` returned.
+    task : int
+        The task.
+
+    Returns
+    -------
+    cells : dict of str to str
+        From what it is to what was found, in the order of the columns.
+    """
+    line = {
         "task": str(found.task_names[task]),
         "skill": _interval(found.skill[task]),
         "guess": f"{found.chance[task]:.2f}",
@@ -111,13 +124,13 @@ def _cells(found: Any, task: int) -> dict[str, str]:
         "agrees with permutation": f"{found.agreement[task]:.2f}",
     }
     if found.stability is not None:
-        cells["agrees over seeds"] = f"{found.stability[task]:.2f}"
-        cells["lost without attention"] = _interval(found.uniform_loss[task])
+        line["agrees over seeds"] = f"{found.stability[task]:.2f}"
+        line["lost without attention"] = _interval(found.uniform_loss[task])
     if found.precision is not None:
-        cells["precision"] = f"{found.precision[task]:.2f}"
+        line["precision"] = f"{found.precision[task]:.2f}"
     largest = np.argsort(-found.importances[task], kind="stable")[:3]
-    cells["names most"] = ", ".join(found.feature_names[j] for j in largest)
-    return {name: cell.replace("|", "\\|") for name, cell in cells.items()}
+    line["names most"] = ", ".join(found.feature_names[j] for j in largest)
+    return line
 
 
 def _interval(values: Any) -> str:
@@ -125,4 +138,6 @@ def _interval(values: Any) -> str:
 
 
 def _line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
+    """Return a line of a table in Markdown, in which a bar would end a cell."""
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"

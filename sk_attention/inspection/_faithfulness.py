@@ -15,6 +15,7 @@ from sklearn.utils import Bunch, check_random_state
 from sk_attention._labels import label_columns
 from sk_attention.training.freezing import frozen_queries
 
+from ._answers import check_rows
 from ._attribute import attribute, importance
 from ._deletion import area, curves, draw_donors, permutation_importances, ranks, steps
 from ._skill import Floats, bootstrap_weights, chance, correlation, interval, skill
@@ -182,8 +183,7 @@ def _observe(
     estimator: Any, y: Any, n_rows: int, n_bootstrap: int, rng: np.random.Generator
 ) -> Observed:
     labels = label_columns(estimator._same_tasks(y), warn_on_column_vector=False)
-    if labels.n_samples != n_rows:
-        raise ValueError(f"X has {n_rows} rows, but y has {labels.n_samples}.")
+    check_rows(labels, n_rows)
     targets = estimator._target_encoder.transform(labels)
     seen = list(targets.observed.T)
     for name, own in zip(estimator.task_names_, seen, strict=True):

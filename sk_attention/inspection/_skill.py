@@ -139,7 +139,9 @@ def interval(draws: Floats) -> Floats:
     Returns
     -------
     interval : ndarray of shape (..., 3)
-        Value, 2.5th and 97.5th percentile of the draws that are defined.
+        Value, 2.5th and 97.5th percentile of the draws that are defined; NaN where none is.
     """
-    low, high = np.nanpercentile(draws[1:], [2.5, 97.5], axis=0)
-    return np.stack([draws[0], low, high], axis=-1)
+    defined = np.isfinite(draws[1:]).any(axis=0)
+    low, high = np.nanpercentile(np.where(defined, draws[1:], 0.0), [2.5, 97.5], axis=0)
+    ends = (np.where(defined, end, np.nan) for end in (low, high))
+    return np.stack([draws[0], *ends], axis=-1)

@@ -29,6 +29,16 @@ def feature_names(estimator: Any, n_features: int) -> list[str]:
     return [str(name) for name in names]
 
 
+def check_columns_stay(estimator: Any) -> None:
+    """Refuse an estimator that knows no columns."""
+    if estimator._table_encoder.is_sparse_:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on a sparse matrix, whose rows have no "
+            "fixed features to take away or to exchange. Explain dense columns, or see where "
+            'it looks with attend(X, level="token").'
+        )
+
+
 class TokenModel:
     """Tokens of some rows, and what an estimator predicts from tokens.
 
@@ -50,12 +60,7 @@ class TokenModel:
 
     def __init__(self, estimator: Any, X: Any) -> None:
         check_is_fitted(estimator)
-        if estimator._table_encoder.is_sparse_:
-            raise ValueError(
-                f"{type(estimator).__name__} was fitted on a sparse matrix, whose rows have no "
-                "fixed features to take away or to exchange. Explain dense columns, or see where "
-                'it looks with attend(X, level="token").'
-            )
+        check_columns_stay(estimator)
         self.estimator = estimator
         self.network = estimator.net_.module_
         self.tokens = self._run(self.network.tokens, estimator._read_rows(X)[0])

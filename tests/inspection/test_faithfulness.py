@@ -165,6 +165,16 @@ def test_one_task_of_several_classes_can_be_measured():
     assert found.deletion["contribution"].shape == (1, 5, 3)
 
 
+def test_labels_of_one_class_leave_skill_undefined(planted):
+    model, X, y, _ = planted
+    y = y[:100].copy()
+    y[:, 1] = 1
+    found = faithfulness(model, X[:100], y, **FAST)
+    assert np.isnan(found.skill[1]).all()
+    assert np.isfinite(found.skill[0]).all()
+    assert "the model is no better than a guess" in objections(found, 1)
+
+
 def test_clones_are_fitted_where_rows_to_train_on_are_given(planted):
     model, X, y, _ = planted
     found = faithfulness(model, X[500:], y[500:], train=(X[:500], y[:500]), n_refits=1, **FAST)
