@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._answers import Asked
 from ._build import auto_members, build_features
 from ._history_reading import HistoryReadingMixin
-from ._inputs import read_columns
 from ._interactions import Ids
+from ._label_answers import LabelAnswers
 from ._outcomes import (
     LabelEncoder,
     OutcomeLoss,
@@ -25,9 +25,7 @@ from ._outcomes import (
     one_label,
     outcome_column,
 )
-from ._recommending import Asked
 from ._recording import has_items
-from ._retrieval import row_slices
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
@@ -165,17 +163,8 @@ class ForetellingMixin(HistoryReadingMixin):
             The label, for ``task="classification"`` and ``"regression"``; else the score, as
             `decision_function` returns it.
         """
-        if self.task == "ranking":
-            return super().predict(X)
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            foretold: NDArray[Any] = self._fields.predict(X)
-            return foretold
-        outputs = self._outcomes(X)
-        if isinstance(self._label_encoder, ClassEncoder):
-            return self._label_encoder.inverse_transform(outputs.argmax(axis=1)[:, None])[0]
-        return self._label_encoder.inverse_transform(outputs)[:, 0]
+        foretold: NDArray[Any] = self._answers.predict(X)
+        return foretold
 
     @available_if(foretells_classes)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -191,12 +180,8 @@ class ForetellingMixin(HistoryReadingMixin):
         probabilities : ndarray of shape (n_samples, n_classes), dtype float64
             In the order of ``classes_``; rows sum to 1.
         """
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            probabilities: NDArray[np.float64] = self._fields.predict_proba(X)
-            return probabilities
-        return np.exp(self._outcomes(X))
+        probabilities: NDArray[np.float64] = self._answers.predict_proba(X)
+        return probabilities
 
     @available_if(scores_rows)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -213,15 +198,8 @@ class ForetellingMixin(HistoryReadingMixin):
             Ranking: the higher, the more likely; for an unknown item, the lowest score of all
             items. Two classes: log odds of the second; more: log probabilities.
         """
-        if self.task == "ranking":
-            return super().decision_function(X)
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            scores: NDArray[np.float64] = self._fields.decision_function(X)
-            return scores
-        outputs = self._outcomes(X)
-        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+        scores: NDArray[np.float64] = self._answers.decision_function(X)
+        return scores
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return how well rows are foretold: NDCG@10, accuracy or R^2, by the task.
@@ -242,10 +220,14 @@ class ForetellingMixin(HistoryReadingMixin):
             met in ``fit`` are misses. Mean accuracy for classes. R^2 for numbers, and for the
             relevance of rows without users and items.
         """
-        if self.task == "ranking":
-            return super().score(X, y, sample_weight)
-        measure = accuracy_score if foretells_classes(self) else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+        return float(self._answers.score(X, y, sample_weight))
+
+    @property
+    def _answers(self) -> Any:
+        if self.task == "ranking" or not has_items(self):
+            return super()._answers
+        check_is_fitted(self)
+        return LabelAnswers(self)
 
     def _asked_codes(
         self, columns: Sequence[Column], items: NDArray[np.int64]
@@ -272,22 +254,3 @@ class ForetellingMixin(HistoryReadingMixin):
         items = histories.items[last]
         codes["asked_item"] = items
         return Asked(histories.users[last], items, histories.times[last], codes)
-
-    def _outcomes(self, X: Any) -> NDArray[np.float64]:
-        """Return log probabilities (n_samples, n_classes), or standardised numbers."""
-        net, asked = self.net_, self._rows(X)
-
-        def ensemble(inputs: Any) -> torch.Tensor:
-            outputs: torch.Tensor = net.criterion_.ensemble(net.module_(inputs))
-            return outputs[:, 0, 0]
-
-        parts = []
-        for rows in row_slices(len(asked.users)):
-            batches = self._queries(asked.take(rows)).batches(
-                net.module_.rows_at_a_time(), net.device
-            )
-            parts.append(net.forward_batches(ensemble, batches).astype(np.float64))
-        outputs: NDArray[np.float64] = np.concatenate(parts)
-        if not foretells_classes(self):
-            return outputs
-        return outputs - np.logaddexp.reduce(outputs, axis=1, keepdims=True)

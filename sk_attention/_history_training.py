@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ._answers import Asked
 from ._foretelling import ForetellingMixin
 from ._index import CellIndex, import_faiss
 from ._random import draw_seed
-from ._recommending import Asked
 from ._retrieval import Catalogue
 from ._validation import check_heads
 from .data.columns import Column
