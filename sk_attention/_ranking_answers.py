@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ._answers import Asked
@@ -42,6 +43,16 @@ class RankingAnswers:
             queries = self.model._queries(asked.take(rows))
             scores[rows] = self.pair_scores(queries, asked.items[rows] - 1)
         return scores
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the share of each row's item in a softmax over all items."""
+        model, asked = self.model, self.model._rows(X)
+        probabilities = np.zeros(len(asked.users))
+        for rows in row_slices(len(asked.users)):
+            queries = model._queries(asked.take(rows))
+            log_shares = self._log_shares(queries, asked.items[rows] - 1)
+            probabilities[rows] = np.exp(log_shares)
+        return probabilities
 
     def score(self, X: Any, y: Any, sample_weight: Any) -> float:
         """Return NDCG@10; rows of one user and time are one question."""
@@ -109,9 +120,27 @@ class RankingAnswers:
         unknown = np.flatnonzero(items < 0)
         for rows in query_slices(len(unknown), len(model._catalogue)):
             some = unknown[rows]
-            everything = model._catalogue.scores(hidden[some])
-            everything += model._read_scores(queries.take(some), None)
-            scores[some] = everything.min(axis=1)
+            scores[some] = self._all_scores(queries.take(some), hidden[some]).min(axis=1)
+        return scores
+
+    def _log_shares(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log probabilities of one item each, an unknown one (-1) being the lowest."""
+        model, hidden = self.model, self.model._hidden(queries)
+        temperature = np.where(model._without_history(queries), 1.0, model.temperature_)
+        log_shares = np.zeros(len(queries))
+        for rows in query_slices(len(queries), len(model._catalogue)):
+            scores = self._all_scores(queries.take(rows), hidden[rows])
+            scores /= temperature[rows, None].astype(scores.dtype)
+            own = np.take_along_axis(scores, np.maximum(items[rows, None], 0), axis=1)[:, 0]
+            own = np.where(items[rows] < 0, scores.min(axis=1), own)
+            log_shares[rows] = own - torch.as_tensor(scores).logsumexp(1).numpy()
+        return log_shares
+
+    def _all_scores(self, queries: Queries, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores of all items (n_queries, n_items); it is for a slice of queries."""
+        scores: NDArray[np.float32] = self.model._catalogue.scores(hidden)
+        if self.model._n_reading:
+            scores += self.model._read_scores(queries, None)
         return scores
 
     def _ranking(

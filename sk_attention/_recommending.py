@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._answers import Asked, FieldAnswers
 from ._inputs import read_columns
-from ._interactions import TIME_KINDS, event_times, one_time
+from ._interactions import TIME_KINDS, event_times, id_column, one_time
 from ._ranking_answers import RankingAnswers
 from ._recording import RecordingMixin, has_items, ranks_items
 from ._retrieval import Catalogue, Excluded, row_slices, seen_items
@@ -63,7 +63,7 @@ class RecommendingMixin(RecordingMixin):
         n_candidates = len(self.items_) if candidates is None else candidates.shape[1]
         return np.zeros((len(queries), n_candidates), dtype=np.float32)
 
-    @available_if(ranks_items)
+    @available_if(has_items)
     def recommend(
         self,
         X: Any = None,
@@ -82,7 +82,8 @@ class RecommendingMixin(RecordingMixin):
         X : array-like of shape (n_users,) or DataFrame, default=None
             Users, or a table with their column and perhaps one of times, when each asks; an array
             of two dimensions has the columns of ``fit``. Unknown users get what is popular. None
-            takes all users of ``fit``, as in ``users_``.
+            takes all users of ``fit``, as in ``users_``. Where labels are foretold, a table may
+            tell more of the moment, by the columns that ``fit`` had; what is not there is unknown.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None
@@ -103,12 +104,15 @@ class RecommendingMixin(RecordingMixin):
         items : ndarray of shape (n_users, k)
             Items, in the dtype of ``items_``, or objects with None where fewer are left.
         scores : ndarray of shape (n_users, k), dtype float32
-            Their scores, -inf where there is no item.
+            Their scores, -inf where there is no item. Where labels are foretold it is the label
+            itself: the number; the probability of the second of two classes; the mean, weighted
+            with the probabilities, of more classes that are numbers.
 
         Raises
         ------
         ValueError
-            If a parameter breaks a rule.
+            If a parameter breaks a rule, or there are more than two classes that are no numbers,
+            of which nobody knows which is wanted.
         """
         answers = self._answers
         check_k(k)
@@ -116,19 +120,17 @@ class RecommendingMixin(RecordingMixin):
             raise ValueError("X and histories were both passed: give one of them.")
         now = self._time_of(at)
         if histories is None:
-            asked = self._askers(X, now)
-            source, users, times = self._histories, asked.users, asked.at
+            source, asked = self._histories, self._askers(X, now)
         else:
-            source = self._new_histories(histories, now)
-            users = np.arange(source.n_users)
-            times = np.full(source.n_users, now)
+            source, asked = self._strangers(histories, now)
         nobody = self._nobodys(candidates, blocked)
-        best = np.full((len(users), int(k)), -1)
+        best = np.full((len(asked.users), int(k)), -1)
         scores = np.full(best.shape, -np.inf, dtype=np.float32)
-        for rows in row_slices(len(users)):
-            who, when = users[rows], times[rows]
-            queries = build_queries(source, who, when, None, *self._sizes)
-            left_out = Excluded(nobody, *self._seen(source, who, when, filter_seen))
+        for rows in row_slices(len(asked.users)):
+            some = asked.take(rows)
+            queries = build_queries(source, some.users, some.at, None, *self._sizes)
+            left_out = Excluded(nobody, *self._seen(source, some.users, some.at, filter_seen))
+            queries = replace(queries, asked=some.codes)
             best[rows], scores[rows] = answers.best(queries, int(k), left_out)
         return self._named(best), scores
 
@@ -298,25 +300,43 @@ class RecommendingMixin(RecordingMixin):
         return replace(queries, asked=asked.codes)
 
     def _askers(self, X: Any, now: float) -> Asked:
-        """Read users, with or without a time of their own."""
-        if X is None:
-            users = np.arange(len(self.users_))
-            return Asked(users, None, np.full(len(users), now))
+        """Read users, with or without a time of their own and what else is known of the moment."""
         if isinstance(X, np.ndarray) and X.shape[1:] == (self.n_features_in_,):
             return self._rows(X)._replace(items=None)
-        if not is_table(X):
-            users = self._user_ids.codes_of(X, "X") - 1
-            return Asked(users, None, np.full(len(users), now))
-        columns = table_columns(X)
-        names = [column.name for column in columns]
-        position = self._position(names, "user")
-        if position is None:
-            raise ValueError(f"X has no column of users among {names[:20]}.")
-        users = self._user_ids.codes(columns[position]) - 1
-        time = self._position(names, "timestamp") if self._has_times else None
-        if time is None:
-            return Asked(users, None, np.full(len(users), now))
-        return Asked(users, None, event_times(columns[time], len(users), self._dated))
+        known: dict[str, Column] = {}
+        time = None
+        if X is None:
+            who = Column("users_", self.users_)
+        elif not is_table(X):
+            who = id_column(X, "X")
+        else:
+            columns = table_columns(X)
+            names = [column.name for column in columns]
+            position = self._position(names, "user")
+            if position is None:
+                raise ValueError(f"X has no column of users among {names[:20]}.")
+            who, known = columns[position], {column.name: column for column in columns}
+            time = self._position(names, "timestamp") if self._has_times else None
+        users = self._user_ids.codes(who) - 1
+        at = np.full(len(users), now)
+        if time is not None:
+            at = event_times(columns[time], len(users), self._dated)
+        return Asked(users, None, at, self._asker_codes(who, known))
+
+    def _asker_codes(self, who: Column, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of users who ask, from the columns that are known."""
+        return {}
+
+    def _strangers(self, histories: Any, now: float) -> tuple[Histories, Asked]:
+        """Take lists of items as histories of users whom nobody knows, and who ask now."""
+        source = self._new_histories(histories, now)
+        nobody = np.full(source.n_users, None, dtype=object)
+        codes = self._asker_codes(Column("histories", nobody), {})
+        return source, Asked(np.arange(source.n_users), None, np.full(source.n_users, now), codes)
+
+    def _unknown_events(self, n_events: int) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of events of which nothing else is known."""
+        return {}
 
     def _position(self, names: Sequence[str], role: str) -> int | None:
         """Find a column of a table that has not all columns of ``fit``."""
@@ -339,17 +359,18 @@ class RecommendingMixin(RecordingMixin):
 
     def _new_histories(self, histories: Any, now: float) -> Histories:
         """Take lists of items as histories; their events are the usual gap apart, the last now."""
-        codes = [self._item_ids.codes_of(own, "histories") for own in histories]
-        lengths = np.array([len(own) for own in codes], dtype=np.int64)
+        lists = [self._item_ids.codes_of(own, "histories") for own in histories]
+        lengths = np.array([len(own) for own in lists], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        items = np.concatenate([np.zeros(0, dtype=np.int64), *codes])
+        items = np.concatenate([np.zeros(0, dtype=np.int64), *lists])
         behind = starts[1:].repeat(lengths) - 1 - np.arange(len(items))
         gap = self._usual_gap if self._has_times else 0.0
         times = (now - behind * gap).astype(np.float64)
         users = np.arange(len(lengths)).repeat(lengths)
         nearer = np.inf if self._session_gap is None else self._session_gap
         sessions = sessions_by_gap(users, times, nearer)
-        return Histories(items, times, np.ones(len(items)), starts, sessions)
+        codes = self._unknown_events(max(len(items), 1))  # one at least, for padding to point to
+        return Histories(items, times, np.ones(len(items)), starts, sessions, codes)
 
     def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
         """Return which items nobody is to get (n_items,)."""
