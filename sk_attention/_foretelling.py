@@ -27,7 +27,7 @@ from ._outcomes import (
     one_label,
     outcome_column,
 )
-from ._recording import has_items, ranks_items
+from ._recording import has_items
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
@@ -43,8 +43,11 @@ def foretells_classes(estimator: Any) -> bool:
 
 
 def tells_probabilities(estimator: Any) -> bool:
-    """Whether there are probabilities: of classes, or of the items that are ranked."""
-    return foretells_classes(estimator) or ranks_items(estimator)
+    """Whether there are probabilities: of classes, or, once there is a catalogue, of its items.
+
+    Before a fit nobody knows whether there will be one.
+    """
+    return foretells_classes(estimator) or "temperature_" in vars(estimator)
 
 
 def scores_rows(estimator: Any) -> bool:

@@ -73,6 +73,7 @@ def test_without_held_out_rows_the_temperature_is_one():
 
 
 def test_where_no_item_is_ranked_there_is_no_probability_of_one():
+    assert not hasattr(recommender(), "predict_proba")  # who knows what it will be fitted on
     rows = np.random.default_rng(0).normal(size=(20, 2))
     assert not hasattr(recommender(max_epochs=1).fit(rows, rows[:, 0]), "predict_proba")
     own = recommender(task="classification", max_epochs=1).fit(X, X["item_id"] % 2)
