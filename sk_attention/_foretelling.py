@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._answers import Asked
 from ._build import auto_members, build_features
 from ._history_reading import HistoryReadingMixin
-from ._inputs import read_columns
 from ._interactions import Ids
+from ._label_answers import LabelAnswers
+from ._labels import LabelColumns
 from ._outcomes import (
     LabelEncoder,
     OutcomeLoss,
@@ -25,9 +27,7 @@ from ._outcomes import (
     one_label,
     outcome_column,
 )
-from ._recommending import Asked
 from ._recording import has_items
-from ._retrieval import row_slices
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
@@ -40,6 +40,14 @@ HIDDEN_LAYER_SIZES = (128, 128)
 def foretells_classes(estimator: Any) -> bool:
     """Whether there are classes to tell apart."""
     return bool(estimator.task == "classification")
+
+
+def tells_probabilities(estimator: Any) -> bool:
+    """Whether there are probabilities: of classes, or, once there is a catalogue, of its items.
+
+    Before a fit nobody knows whether there will be one.
+    """
+    return foretells_classes(estimator) or "temperature_" in vars(estimator)
 
 
 def scores_rows(estimator: Any) -> bool:
@@ -59,18 +67,12 @@ class ForetellingMixin(HistoryReadingMixin):
 
     # ---- fit -----------------------------------------------------------------------------------
 
-    def _record_labelled(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
+    def _record_labelled(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any, classes: Any
+    ) -> None:
         """Learn ids, labels and codes, and sort the interactions into histories."""
-        labels = one_label(self, y, columns)
-        weight = _check_sample_weight(
-            sample_weight, columns[0].values, dtype=np.float64, ensure_non_negative=True
-        )
-        keep = weight > 0
-        if not keep.any():
-            raise ValueError("sample_weight is zero for every row: at least one must be positive.")
-        columns, weight = take_rows(list(columns), keep), weight[keep]
-        labels.columns[0] = labels.columns[0][keep]
-        self._label_encoder = fit_labels(self.task, labels, weight)
+        columns, weight, labels = self._labelled_rows(columns, y, sample_weight)
+        self._label_encoder = fit_labels(self.task, labels, weight, classes)
         if isinstance(self._label_encoder, ClassEncoder):
             self.classes_ = self._label_encoder.classes_[0]
         taken = {position for position in vars(self._roles).values() if position is not None}
@@ -83,6 +85,44 @@ class ForetellingMixin(HistoryReadingMixin):
         self._label_users = self._user_ids
         codes = self._labelled_codes(columns, values, observed)
         self._sort_events(columns, weight * observed, codes)
+
+    def _labelled_rows(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> tuple[list[Column], NDArray[np.float64], LabelColumns]:
+        """Return the rows that count, how much, and their labels."""
+        labels = one_label(self, y, columns)
+        weight = _check_sample_weight(
+            sample_weight, columns[0].values, dtype=np.float64, ensure_non_negative=True
+        )
+        keep = weight > 0
+        if not keep.any():
+            raise ValueError("sample_weight is zero for every row: at least one must be positive.")
+        labels.columns[0] = labels.columns[0][keep]
+        return take_rows(list(columns), keep), weight[keep], labels
+
+    def _take_up_labelled(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Add labelled rows, with their users and items; return new events and old items' codes."""
+        columns, weight, labels = self._labelled_rows(columns, y, sample_weight)
+        values, observed = encode_labels(self._label_encoder, labels)
+        if not observed.any():
+            raise ValueError(
+                "y has no observed label: every label is missing, and there is nothing to learn. "
+                "update_history takes rows without labels."
+            )
+        user, item = (columns[position] for position in self._roles.who_and_what)
+        self._read_side_tables([column.name for column in columns])
+        known_items = self._learn_items(item)
+        self._label_users, _ = self._label_users.joined(user)
+        added = self._labelled_codes(columns, values, observed)
+        new = self._add(columns, weight * observed, self._item_ids.codes(item), added)
+        codes = self._label_users.codes(Column("users_", self.users_))
+        histories = self._histories
+        self._histories = replace(
+            histories, codes={**histories.codes, "user": codes[histories.users]}
+        )
+        return new, known_items
 
     def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, NDArray[Any]]:
         if self.task == "ranking":
@@ -117,7 +157,7 @@ class ForetellingMixin(HistoryReadingMixin):
         return OutcomeNetwork(
             estimator._kind,
             ItemVectors(len(self.items_), dim, self._described(generator), generator),
-            len(self.users_),
+            len(self._label_users),
             build_features(self._event_group, dim, generator),
             build_features(self._asked_group, dim, generator),
             build_features(self._user_table.group_, dim, generator) if self._user_table else None,
@@ -138,7 +178,7 @@ class ForetellingMixin(HistoryReadingMixin):
             return None
         estimator: Any = self
         met = np.zeros(len(self.items_) + 1, dtype=bool)
-        met[self._histories.items] = True
+        met[self._histories.items] = True  # an event of it is in a history, which reads it
         features = build_features(self._item_table.group_, estimator.embedding_dim, generator)
         assert features is not None  # a table has a column beside that of ids
         codes = self._item_table.codes(Column("items_", self.items_))
@@ -165,21 +205,22 @@ class ForetellingMixin(HistoryReadingMixin):
             The label, for ``task="classification"`` and ``"regression"``; else the score, as
             `decision_function` returns it.
         """
-        if self.task == "ranking":
-            return super().predict(X)
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            foretold: NDArray[Any] = self._fields.predict(X)
-            return foretold
-        outputs = self._outcomes(X)
-        if isinstance(self._label_encoder, ClassEncoder):
-            return self._label_encoder.inverse_transform(outputs.argmax(axis=1)[:, None])[0]
-        return self._label_encoder.inverse_transform(outputs)[:, 0]
+        foretold: NDArray[Any] = self._answers.predict(X)
+        return foretold
 
-    @available_if(foretells_classes)
+    @available_if(tells_probabilities)
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Return the probability of each class.
+        r"""Return the probability of each class, or that of each row's item to come next.
+
+        Where items are ranked it is the share of the row's item among all of them,
+
+        .. math:: p_i = \frac{e^{s_i / T}}{\sum_j e^{s_j / T}},
+
+        with the scores *s* of `decision_function` for the row's user and time, and the temperature
+        *T* (``temperature_``) that foretold the events held out in ``fit`` best. Users without a
+        history have *T* = 1, as their scores are logarithms of shares already. All items are
+        compared with each row, and with ``attention`` "cross" or "double" all of them read its
+        history.
 
         Parameters
         ----------
@@ -188,15 +229,13 @@ class ForetellingMixin(HistoryReadingMixin):
 
         Returns
         -------
-        probabilities : ndarray of shape (n_samples, n_classes), dtype float64
-            In the order of ``classes_``; rows sum to 1.
+        probabilities : ndarray of shape (n_samples, n_classes) or (n_samples,), dtype float64
+            Of classes, in the order of ``classes_``; rows sum to 1. Of items: one for each row;
+            those of all items for one user and time sum to 1, and an unknown item is as unlikely
+            as the least likely one.
         """
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            probabilities: NDArray[np.float64] = self._fields.predict_proba(X)
-            return probabilities
-        return np.exp(self._outcomes(X))
+        probabilities: NDArray[np.float64] = self._answers.predict_proba(X)
+        return probabilities
 
     @available_if(scores_rows)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -213,15 +252,8 @@ class ForetellingMixin(HistoryReadingMixin):
             Ranking: the higher, the more likely; for an unknown item, the lowest score of all
             items. Two classes: log odds of the second; more: log probabilities.
         """
-        if self.task == "ranking":
-            return super().decision_function(X)
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            scores: NDArray[np.float64] = self._fields.decision_function(X)
-            return scores
-        outputs = self._outcomes(X)
-        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+        scores: NDArray[np.float64] = self._answers.decision_function(X)
+        return scores
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return how well rows are foretold: NDCG@10, accuracy or R^2, by the task.
@@ -242,10 +274,14 @@ class ForetellingMixin(HistoryReadingMixin):
             met in ``fit`` are misses. Mean accuracy for classes. R^2 for numbers, and for the
             relevance of rows without users and items.
         """
-        if self.task == "ranking":
-            return super().score(X, y, sample_weight)
-        measure = accuracy_score if foretells_classes(self) else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+        return float(self._answers.score(X, y, sample_weight))
+
+    @property
+    def _answers(self) -> Any:
+        if self.task == "ranking" or not has_items(self):
+            return super()._answers
+        check_is_fitted(self)
+        return LabelAnswers(self)
 
     def _asked_codes(
         self, columns: Sequence[Column], items: NDArray[np.int64]
@@ -253,6 +289,20 @@ class ForetellingMixin(HistoryReadingMixin):
         if self.task == "ranking":
             return {}
         return {**self._row_codes(columns), "asked_item": items}
+
+    def _asker_codes(self, who: Column, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+        if self.task == "ranking":
+            return super()._asker_codes(who, known)
+        names = map(str, getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        nothing = np.full(len(who.values), None, dtype=object)
+        columns = [known.get(name, Column(name, nothing)) for name in names]
+        columns[self._roles.who_and_what[0]] = who
+        return self._row_codes(columns)
+
+    def _unknown_events(self, n_events: int) -> dict[str, NDArray[Any]]:
+        if self.task == "ranking":
+            return super()._unknown_events(n_events)
+        return self._event_group.unknown(n_events, self._floats)
 
     @property
     def _floats(self) -> type[np.floating[Any]]:
@@ -272,22 +322,3 @@ class ForetellingMixin(HistoryReadingMixin):
         items = histories.items[last]
         codes["asked_item"] = items
         return Asked(histories.users[last], items, histories.times[last], codes)
-
-    def _outcomes(self, X: Any) -> NDArray[np.float64]:
-        """Return log probabilities (n_samples, n_classes), or standardised numbers."""
-        net, asked = self.net_, self._rows(X)
-
-        def ensemble(inputs: Any) -> torch.Tensor:
-            outputs: torch.Tensor = net.criterion_.ensemble(net.module_(inputs))
-            return outputs[:, 0, 0]
-
-        parts = []
-        for rows in row_slices(len(asked.users)):
-            batches = self._queries(asked.take(rows)).batches(
-                net.module_.rows_at_a_time(), net.device
-            )
-            parts.append(net.forward_batches(ensemble, batches).astype(np.float64))
-        outputs: NDArray[np.float64] = np.concatenate(parts)
-        if not foretells_classes(self):
-            return outputs
-        return outputs - np.logaddexp.reduce(outputs, axis=1, keepdims=True)

@@ -13,8 +13,9 @@ from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ._answers import Asked
 from ._best_items import best_items
-from ._recommending import Asked, RecommendingMixin, check_k
+from ._recommending import RecommendingMixin, check_k
 from ._recording import has_items, ranks_items
 from ._retrieval import query_slices, row_slices
 from .data.queries import Queries
@@ -164,7 +165,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if ranks_items(self) and self._n_reading:
             assert asked.items is not None
             contributions = self._contributions(queries, asked.items - 1)
-            scores = self._pair_scores(queries, asked.items - 1)
+            scores = self._answers.pair_scores(queries, asked.items - 1)
             explained.update(contributions=contributions, base=scores - contributions.sum(axis=1))
         return explained
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import log2
 from typing import Any
 
@@ -13,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ._answers import Asked
 from ._foretelling import ForetellingMixin
 from ._index import CellIndex, import_faiss
 from ._random import draw_seed
-from ._recommending import Asked
 from ._retrieval import Catalogue
 from ._validation import check_heads
 from .data.columns import Column
@@ -29,6 +28,7 @@ from .data.histories import (
     windows_with,
 )
 from .data.sessions import gap_seconds, parting_gap
+from .nn.calibration import best_temperature
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .nn.reranking import RerankingLoss
@@ -43,6 +43,9 @@ from .training.train import history_values, train, training_callbacks
 # Users without a history get what is popular, with weights that halve over so many interactions
 # (docs/decisions/0015-asked-once-and-judged-beside-what-is-popular.md).
 HALF_LIFE = 0.1
+
+# Scores of held-out events that the temperature is found with: 671 events of 50,000 items.
+CALIBRATION_SCORES = 2**25
 
 # Fewer users than this are too few to hold anything out.
 MIN_USERS_TO_HOLD_OUT = 20
@@ -78,6 +81,7 @@ class HistoryTrainingMixin(ForetellingMixin):
     random_state: Any
     verbose: int
 
+    temperature_: float
     _seed: int
 
     @property
@@ -87,7 +91,9 @@ class HistoryTrainingMixin(ForetellingMixin):
             return self.attention
         return "self" if self.task == "ranking" else "double"
 
-    def _begin(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
+    def _begin(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any, classes: Any = None
+    ) -> None:
         """Record the interactions, and build a network for them."""
         check_heads(self.embedding_dim, self.n_heads)
         self._check_sessions(columns)
@@ -95,7 +101,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         if self.task == "ranking":
             self._record(columns, y, sample_weight)
         else:
-            self._record_labelled(columns, y, sample_weight)
+            self._record_labelled(columns, y, sample_weight, classes)
         self._seed = draw_seed(self.random_state)
         self._build()
 
@@ -202,12 +208,35 @@ class HistoryTrainingMixin(ForetellingMixin):
     def _train(self) -> KeyboardInterrupt | None:
         """Train; the user's interrupt is returned, so that what was learned until then stays."""
         held_out = self._held_out()
-        again = None
-        if held_out.any() and (self.refit is True or (self.refit == "auto" and not self.callbacks)):
-            again = partial(self._windows, np.zeros(len(held_out), dtype=bool))
+        events = np.flatnonzero(held_out)
+
+        def all_rows() -> Windows:
+            self._calibrate(events)  # while what was held out is still news
+            return self._windows(np.zeros(len(held_out), dtype=bool))
+
+        again = self.refit is True or (self.refit == "auto" and not self.callbacks)
         windows = self._windows(held_out)
-        scored = self._scored(np.flatnonzero(held_out)) if held_out.any() else None
-        return self._walk([(windows, scored)], self.max_epochs, again)
+        if not len(events):
+            return self._walk([(windows, None)], self.max_epochs)
+        scored = self._scored(events)
+        interrupt = self._walk([(windows, scored)], self.max_epochs, all_rows if again else None)
+        if not hasattr(self, "temperature_"):
+            self._calibrate(events)
+        return interrupt
+
+    def _calibrate(self, events: NDArray[np.int64]) -> None:
+        """Find out from held-out events how sure scores of items may be."""
+        if self.task != "ranking":
+            return
+        wanted = max(CALIBRATION_SCORES // len(self.items_), 1)
+        rows = self._scored(events[:: -(-len(events) // wanted)])
+        module = self.net_.module_
+        n_reading = len(self.items_) if module.reader is not None else 0
+        batches = list(WindowBatches(rows, module.rows_at_a_time(n_reading)))
+        scores = torch.as_tensor(self.net_.forward_batches(module.all_scores, batches))
+        target = torch.cat([codes for _, codes in batches]).cpu() - 1
+        weight = torch.cat([inputs["weight"] for inputs, _ in batches]).cpu()
+        self.temperature_ = best_temperature(scores, target, weight)
 
     def _walk(
         self, splits: list[Any], n_passes: int, again: Callable[[], Windows] | None = None
@@ -269,16 +298,36 @@ class HistoryTrainingMixin(ForetellingMixin):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Add rows to the histories, items to the network; return new events and new items."""
-        columns, weight = self._rows_that_count(columns, y, sample_weight)
-        item = columns[self._roles.who_and_what[1]]
-        codes = self._learn_items(item)
-        new = self._add(columns, weight, self._item_ids.codes(item), {})
+        met = self._item_ids.values_[
+            np.unique(self._histories.items[self._histories.items > 0]) - 1
+        ]
+        users = getattr(self, "_label_users", None)
+        if self.task == "ranking":
+            new, codes = self._take_up_ranked(columns, y, sample_weight)
+        else:
+            new, codes = self._take_up_labelled(columns, y, sample_weight)
         old = self.net_
         self._build()
-        own = torch.as_tensor(codes[1:], device=self.net_.device)
-        self.net_.module_.take_over(old.module_, own)
+        network, device = self.net_.module_, self.net_.device
+        known = torch.as_tensor(codes[1:], device=device)
+        if users is None:
+            network.take_over(old.module_, known)
+        else:
+            user_codes = self._label_users.codes(Column("users_", users.values_))
+            network.take_over(old.module_, known, torch.as_tensor(user_codes, device=device))
         self.net_.history = copy.deepcopy(old.history)
-        return new, np.setdiff1d(np.arange(1, len(self.items_) + 1), codes)
+        met_before = self._item_ids.codes(Column("items_", met))
+        return new, np.setdiff1d(self._histories.items[new], met_before)
+
+    def _take_up_ranked(
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Add rows, with their users and items; return new events and old items' codes."""
+        columns, weight = self._rows_that_count(columns, y, sample_weight)
+        item = columns[self._roles.who_and_what[1]]
+        self._read_side_tables([column.name for column in columns])
+        codes = self._learn_items(item)
+        return self._add(columns, weight, self._item_ids.codes(item), {}), codes
 
     def _pass_over(
         self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
@@ -287,7 +336,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         starts = self._histories.starts
         windows = training_windows(starts[:-1], starts[1:], self.max_history)
         rows = self._make_windows(*windows_with(*windows, new), new)
-        if fresh is not None and len(fresh):
+        if self.task == "ranking" and fresh is not None and len(fresh):
             place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
         interrupt = self._walk([(rows, None)], 1)
         self._look_back()
@@ -300,9 +349,9 @@ class HistoryTrainingMixin(ForetellingMixin):
         scores = 1.0 - history_values(self.net_, ["valid_loss"])[:, 0]
         if self.task == "ranking":
             scores = scores.clip(0.0, 1.0)  # rounding
-        self.validation_scores_ = scores if len(scores) else None
-        if self.task == "ranking":
+            self.temperature_ = getattr(self, "temperature_", 1.0)
             self._take_vectors()
+        self.validation_scores_ = scores if len(scores) else None
         self.attention_weights_ = self._mean_attention()
 
     def _mean_attention(self) -> NDArray[np.float64]:

@@ -219,12 +219,35 @@ class Ids:
         ValueError
             If it is no list.
         """
-        series = nw.from_native(ids, pass_through=True, allow_series=True)
-        if isinstance(series, nw.Series):
-            return self.codes(Column(name, series))
-        if isinstance(ids, (str, bytes)) or np.ndim(ids) == 0:
-            raise ValueError(f"{name} must be a list of ids, got {ids!r}.")
-        return self.codes(Column(name, _id_array(list(ids))))
+        return self.codes(id_column(ids, name))
+
+
+def id_column(ids: Any, name: str) -> Column:
+    """Return a list of ids as a column.
+
+    Parameters
+    ----------
+    ids : array-like of shape (n_ids,)
+        Ids.
+    name : str
+        The parameter's name in errors.
+
+    Returns
+    -------
+    column : Column
+        The ids.
+
+    Raises
+    ------
+    ValueError
+        If it is no list.
+    """
+    series = nw.from_native(ids, pass_through=True, allow_series=True)
+    if isinstance(series, nw.Series):
+        return Column(name, series)
+    if isinstance(ids, (str, bytes)) or np.ndim(ids) == 0:
+        raise ValueError(f"{name} must be a list of ids, got {ids!r}.")
+    return Column(name, _id_array(list(ids)))
 
 
 def event_times(column: Column | None, n_rows: int, dated: bool) -> NDArray[np.float64]:

@@ -86,7 +86,9 @@ def one_label(estimator: Any, y: Any, columns: Sequence[Column]) -> LabelColumns
     return labels
 
 
-def fit_labels(task: str, labels: LabelColumns, weight: NDArray[np.float64]) -> LabelEncoder:
+def fit_labels(
+    task: str, labels: LabelColumns, weight: NDArray[np.float64], classes: Any = None
+) -> LabelEncoder:
     """Learn what labels there are.
 
     Parameters
@@ -97,14 +99,17 @@ def fit_labels(task: str, labels: LabelColumns, weight: NDArray[np.float64]) -> 
         One task.
     weight : ndarray of shape (n_rows,)
         Positive weights.
+    classes : array-like of shape (n_classes,), default=None
+        All classes; None takes those of the labels.
 
     Returns
     -------
     encoder : ClassEncoder or NumberEncoder
         The fitted encoder.
     """
-    encoder = ClassEncoder() if task == "classification" else NumberEncoder()
-    return encoder.fit(labels, weight)
+    if task == "regression":
+        return NumberEncoder().fit(labels, weight)
+    return ClassEncoder().fit(labels, weight, None if classes is None else [classes])
 
 
 def encode_labels(

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from numbers import Integral
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._best_items import best_items, list_anew, rank_anew
+from ._answers import Asked, FieldAnswers
 from ._inputs import read_columns
-from ._interactions import TIME_KINDS, event_times, one_time, questions
+from ._interactions import TIME_KINDS, event_times, id_column, one_time
+from ._ranking_answers import RankingAnswers
 from ._recording import RecordingMixin, has_items, ranks_items
-from ._retrieval import Catalogue, Excluded, query_slices, row_slices, seen_items
+from ._retrieval import Catalogue, Excluded, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.columns import Column, is_table, table_columns
 from .data.histories import Histories
@@ -32,31 +31,21 @@ from .data.queries import (
 )
 from .data.roles import resolve_role
 from .data.sessions import sessions_by_gap
-from .metrics import ndcg_at_k, target_ranks
-
-
-class Asked(NamedTuple):
-    """Rows that ask for recommendations, or for the score of an item."""
-
-    users: NDArray[np.int64]  # from 0, -1 is unknown
-    items: NDArray[np.int64] | None  # codes
-    at: NDArray[np.float64]
-    codes: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what else a network reads of them
-
-    def take(self, rows: slice) -> Asked:
-        """Return some of the rows."""
-        items = None if self.items is None else self.items[rows]
-        codes = {name: values[rows] for name, values in self.codes.items()}
-        return Asked(self.users[rows], items, self.at[rows], codes)
 
 
 class RecommendingMixin(RecordingMixin):
-    """Recommendations and scores: products of a history's vector with those of the items."""
+    """Questions are read here, and answered by the room that belongs to what was fitted."""
 
     max_history: int
     n_features_in_: int
     _catalogue: Catalogue
     _fields: Any
+
+    @property
+    def _answers(self) -> Any:
+        """The room that answers: it has the methods that this class passes on to it."""
+        check_is_fitted(self)
+        return RankingAnswers(self) if has_items(self) else FieldAnswers(self)
 
     @abstractmethod
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
@@ -74,7 +63,7 @@ class RecommendingMixin(RecordingMixin):
         n_candidates = len(self.items_) if candidates is None else candidates.shape[1]
         return np.zeros((len(queries), n_candidates), dtype=np.float32)
 
-    @available_if(ranks_items)
+    @available_if(has_items)
     def recommend(
         self,
         X: Any = None,
@@ -93,7 +82,8 @@ class RecommendingMixin(RecordingMixin):
         X : array-like of shape (n_users,) or DataFrame, default=None
             Users, or a table with their column and perhaps one of times, when each asks; an array
             of two dimensions has the columns of ``fit``. Unknown users get what is popular. None
-            takes all users of ``fit``, as in ``users_``.
+            takes all users of ``fit``, as in ``users_``. Where labels are foretold, a table may
+            tell more of the moment, by the columns that ``fit`` had; what is not there is unknown.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None
@@ -114,33 +104,34 @@ class RecommendingMixin(RecordingMixin):
         items : ndarray of shape (n_users, k)
             Items, in the dtype of ``items_``, or objects with None where fewer are left.
         scores : ndarray of shape (n_users, k), dtype float32
-            Their scores, -inf where there is no item.
+            Their scores, -inf where there is no item. Where labels are foretold it is the label
+            itself: the number; the probability of the second of two classes; the mean, weighted
+            with the probabilities, of more classes that are numbers.
 
         Raises
         ------
         ValueError
-            If a parameter breaks a rule.
+            If a parameter breaks a rule, or there are more than two classes that are no numbers,
+            of which nobody knows which is wanted.
         """
-        check_is_fitted(self)
+        answers = self._answers
         check_k(k)
         if X is not None and histories is not None:
             raise ValueError("X and histories were both passed: give one of them.")
         now = self._time_of(at)
         if histories is None:
-            asked = self._askers(X, now)
-            source, users, times = self._histories, asked.users, asked.at
+            source, asked = self._histories, self._askers(X, now)
         else:
-            source = self._new_histories(histories, now)
-            users = np.arange(source.n_users)
-            times = np.full(source.n_users, now)
+            source, asked = self._strangers(histories, now)
         nobody = self._nobodys(candidates, blocked)
-        best = np.full((len(users), int(k)), -1)
+        best = np.full((len(asked.users), int(k)), -1)
         scores = np.full(best.shape, -np.inf, dtype=np.float32)
-        for rows in row_slices(len(users)):
-            who, when = users[rows], times[rows]
-            queries = build_queries(source, who, when, None, *self._sizes)
-            left_out = Excluded(nobody, *self._seen(source, who, when, filter_seen))
-            best[rows], scores[rows] = self._best(queries, int(k), left_out)
+        for rows in row_slices(len(asked.users)):
+            some = asked.take(rows)
+            queries = build_queries(source, some.users, some.at, None, *self._sizes)
+            left_out = Excluded(nobody, *self._seen(source, some.users, some.at, filter_seen))
+            queries = replace(queries, asked=some.codes)
+            best[rows], scores[rows] = answers.best(queries, int(k), left_out)
         return self._named(best), scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -157,17 +148,7 @@ class RecommendingMixin(RecordingMixin):
         scores : ndarray of shape (n_samples,), dtype float64
             The higher, the more likely; for an unknown item, the lowest score of all items.
         """
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            foretold: NDArray[np.float64] = self._fields.predict(X)
-            return foretold
-        asked = self._rows(X)
-        assert asked.items is not None
-        scores = np.zeros(len(asked.users))
-        for rows in row_slices(len(asked.users)):
-            queries = self._queries(asked.take(rows))
-            scores[rows] = self._pair_scores(queries, asked.items[rows] - 1)
+        scores: NDArray[np.float64] = self._answers.decision_function(X)
         return scores
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -183,7 +164,8 @@ class RecommendingMixin(RecordingMixin):
         scores : ndarray of shape (n_samples,), dtype float64
             The higher, the more likely.
         """
-        return self.decision_function(X)
+        scores: NDArray[np.float64] = self._answers.predict(X)
+        return scores
 
     @available_if(ranks_items)
     def target_ranks(
@@ -225,31 +207,9 @@ class RecommendingMixin(RecordingMixin):
         for part in row_slices(len(asked.users)):
             asking = order[slice(*np.searchsorted(query[order], [part.start, part.stop]))]
             own = query[asking] - part.start
-            above[asking], tied[asking] = self._ranks(
+            above[asking], tied[asking] = self._answers.ranks(
                 asked.take(part), own, rows.items[asking] - 1, filter_seen
             )
-        return above, tied
-
-    def _ranks(
-        self,
-        asked: Asked,
-        query: NDArray[np.intp],
-        targets: NDArray[np.int64],
-        filter_seen: bool,
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Rank targets among all items; ``query``, ascending, says who asks for each."""
-        seen = self._seen(self._histories, asked.users, asked.at, filter_seen)
-        known = targets >= 0
-        left_out = Excluded(np.zeros(len(self.items_), dtype=bool), *seen)
-        left_out = left_out.but_for(query[known], targets[known])
-        above, tied = np.zeros((2, len(targets)), dtype=np.intp)
-        for span, scores in self._ranking(self._queries(asked), left_out):
-            first, last = np.searchsorted(query, [span.start, span.stop])
-            mask = left_out.mask(span)
-            for some in query_slices(last - first, len(self._catalogue)):
-                rows = slice(first + some.start, first + some.stop)
-                own = query[rows] - span.start
-                above[rows], tied[rows] = target_ranks(scores[own], targets[rows], mask[own])
         return above, tied
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -277,69 +237,7 @@ class RecommendingMixin(RecordingMixin):
         LeakageWarning
             If a row that was not in ``fit`` is older than what its user did there.
         """
-        check_is_fitted(self)
-        if not has_items(self):
-            read_columns(self, X, reset=False)
-            return float(self._fields.score(X, y, sample_weight))
-        query, distinct = questions(read_columns(self, X, reset=False), self._roles)
-        n_above, n_tied = self.target_ranks(X, queries=query)
-        weight = None if sample_weight is None else np.asarray(sample_weight)[distinct]
-        return float(
-            ndcg_at_k(
-                n_above[distinct],
-                n_tied[distinct],
-                k=min(10, len(self.items_)),
-                queries=query[distinct],
-                sample_weight=weight,
-            )
-        )
-
-    # ---- scores --------------------------------------------------------------------------------
-
-    def _best(
-        self, queries: Queries, k: int, left_out: Excluded
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the k best items of each query and their scores, as `best_items` does."""
-        n_reading = self._n_reading
-        if n_reading < len(self.items_):
-            hidden = self._hidden(queries)
-            best, scores = self._catalogue.best(hidden, max(k, n_reading), left_out)
-            if n_reading:
-                read = partial(self._read_scores, queries)
-                best, scores = list_anew(best, scores, n_reading, read)
-            return best[:, :k], scores[:, :k]
-        best = np.full((len(queries), k), -1)
-        found = np.full(best.shape, -np.inf, dtype=np.float32)
-        for rows, scores in self._ranking(queries, left_out):
-            best[rows], found[rows] = best_items(scores, k)
-        return best, found
-
-    def _ranking(
-        self, queries: Queries, left_out: Excluded
-    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield slices of the queries, and the scores of all items by which these are ranked."""
-        hidden = self._hidden(queries)
-        for rows in query_slices(len(queries), len(self._catalogue)):
-            scores = self._catalogue.scores(hidden[rows])
-            left_out.apply(scores, rows)
-            if self._n_reading:
-                scores = rank_anew(
-                    scores, self._n_reading, partial(self._read_scores, queries.take(rows))
-                )
-            yield rows, scores
-
-    def _pair_scores(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the scores of one item each, for an unknown one (-1) the lowest of all."""
-        hidden = self._hidden(queries)
-        scores = self._catalogue.pair_scores(hidden, np.maximum(items, 0))
-        scores += self._read_scores(queries, items[:, None])[:, 0]
-        unknown = np.flatnonzero(items < 0)
-        for rows in query_slices(len(unknown), len(self._catalogue)):
-            some = unknown[rows]
-            everything = self._catalogue.scores(hidden[some])
-            everything += self._read_scores(queries.take(some), None)
-            scores[some] = everything.min(axis=1)
-        return scores
+        return float(self._answers.score(X, y, sample_weight))
 
     # ---- rows to queries -----------------------------------------------------------------------
 
@@ -402,25 +300,43 @@ class RecommendingMixin(RecordingMixin):
         return replace(queries, asked=asked.codes)
 
     def _askers(self, X: Any, now: float) -> Asked:
-        """Read users, with or without a time of their own."""
-        if X is None:
-            users = np.arange(len(self.users_))
-            return Asked(users, None, np.full(len(users), now))
+        """Read users, with or without a time of their own and what else is known of the moment."""
         if isinstance(X, np.ndarray) and X.shape[1:] == (self.n_features_in_,):
             return self._rows(X)._replace(items=None)
-        if not is_table(X):
-            users = self._user_ids.codes_of(X, "X") - 1
-            return Asked(users, None, np.full(len(users), now))
-        columns = table_columns(X)
-        names = [column.name for column in columns]
-        position = self._position(names, "user")
-        if position is None:
-            raise ValueError(f"X has no column of users among {names[:20]}.")
-        users = self._user_ids.codes(columns[position]) - 1
-        time = self._position(names, "timestamp") if self._has_times else None
-        if time is None:
-            return Asked(users, None, np.full(len(users), now))
-        return Asked(users, None, event_times(columns[time], len(users), self._dated))
+        known: dict[str, Column] = {}
+        time = None
+        if X is None:
+            who = Column("users_", self.users_)
+        elif not is_table(X):
+            who = id_column(X, "X")
+        else:
+            columns = table_columns(X)
+            names = [column.name for column in columns]
+            position = self._position(names, "user")
+            if position is None:
+                raise ValueError(f"X has no column of users among {names[:20]}.")
+            who, known = columns[position], {column.name: column for column in columns}
+            time = self._position(names, "timestamp") if self._has_times else None
+        users = self._user_ids.codes(who) - 1
+        at = np.full(len(users), now)
+        if time is not None:
+            at = event_times(columns[time], len(users), self._dated)
+        return Asked(users, None, at, self._asker_codes(who, known))
+
+    def _asker_codes(self, who: Column, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of users who ask, from the columns that are known."""
+        return {}
+
+    def _strangers(self, histories: Any, now: float) -> tuple[Histories, Asked]:
+        """Take lists of items as histories of users whom nobody knows, and who ask now."""
+        source = self._new_histories(histories, now)
+        nobody = np.full(source.n_users, None, dtype=object)
+        codes = self._asker_codes(Column("histories", nobody), {})
+        return source, Asked(np.arange(source.n_users), None, np.full(source.n_users, now), codes)
+
+    def _unknown_events(self, n_events: int) -> dict[str, NDArray[Any]]:
+        """Return what else a network reads of events of which nothing else is known."""
+        return {}
 
     def _position(self, names: Sequence[str], role: str) -> int | None:
         """Find a column of a table that has not all columns of ``fit``."""
@@ -443,17 +359,18 @@ class RecommendingMixin(RecordingMixin):
 
     def _new_histories(self, histories: Any, now: float) -> Histories:
         """Take lists of items as histories; their events are the usual gap apart, the last now."""
-        codes = [self._item_ids.codes_of(own, "histories") for own in histories]
-        lengths = np.array([len(own) for own in codes], dtype=np.int64)
+        lists = [self._item_ids.codes_of(own, "histories") for own in histories]
+        lengths = np.array([len(own) for own in lists], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        items = np.concatenate([np.zeros(0, dtype=np.int64), *codes])
+        items = np.concatenate([np.zeros(0, dtype=np.int64), *lists])
         behind = starts[1:].repeat(lengths) - 1 - np.arange(len(items))
         gap = self._usual_gap if self._has_times else 0.0
         times = (now - behind * gap).astype(np.float64)
         users = np.arange(len(lengths)).repeat(lengths)
         nearer = np.inf if self._session_gap is None else self._session_gap
         sessions = sessions_by_gap(users, times, nearer)
-        return Histories(items, times, np.ones(len(items)), starts, sessions)
+        codes = self._unknown_events(max(len(items), 1))  # one at least, for padding to point to
+        return Histories(items, times, np.ones(len(items)), starts, sessions, codes)
 
     def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
         """Return which items nobody is to get (n_items,)."""

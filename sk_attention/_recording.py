@@ -33,6 +33,7 @@ def ranks_items(estimator: Any) -> bool:
 LEFT_BEHIND = (
     *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
+    "temperature_",
 )
 
 
@@ -60,13 +61,22 @@ class RecordingMixin:
             self.__dict__.pop(name, None)
 
     def _read_side_tables(self, names: Sequence[str]) -> None:
-        """Learn what is said of users and items elsewhere."""
+        """Learn what is said of users and items elsewhere, or what is said of more of them now."""
         user, item = (names[position] for position in self._roles.who_and_what)
-        self._user_table = self._item_table = None
-        if (table := getattr(self, "user_features", None)) is not None:
-            self._user_table = SideTable(table, "user", user, "user_features")
-        if (table := getattr(self, "item_features", None)) is not None:
-            self._item_table = SideTable(table, "item", item, "item_features")
+        self._user_table = self._read_side_table("user", user)
+        self._item_table = self._read_side_table("item", item)
+
+    def _read_side_table(self, role: str, id_name: str) -> SideTable | None:
+        parameter = f"{role}_features"
+        table, known = getattr(self, parameter, None), None
+        if hasattr(self, "net_"):  # a fit that goes on
+            known = getattr(self, f"_{role}_table")
+            if (table is None) != (known is None):
+                raise ValueError(
+                    f"{type(self).__name__} was fitted {'with' if known else 'without'} "
+                    f"{parameter}: a fit that goes on from the last one cannot change that."
+                )
+        return None if table is None else SideTable(table, role, id_name, parameter, known)
 
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Learn who interacted with what, and sort the interactions into histories."""
@@ -164,6 +174,9 @@ class RecordingMixin:
     def _learn_items(self, column: Column) -> NDArray[np.int64]:
         """Take up items that are new, and return the new code of each old one."""
         self._item_ids, codes = self._item_ids.joined(column)
+        if (table := getattr(self, "_item_table", None)) is not None:
+            self._item_ids, further = self._item_ids.joined(Column(column.name, table.ids_.values_))
+            codes = further[codes]
         self.items_ = self._item_ids.values_
         self._histories = replace(self._histories, items=codes[self._histories.items])
         return codes

@@ -27,6 +27,8 @@ class SideTable:
         Name of the column of ids in X; here it may have the role's own names, too.
     parameter : str
         The parameter's name in errors.
+    known : SideTable, default=None
+        One given before, with the same columns, which mean what they meant there.
 
     Attributes
     ----------
@@ -34,16 +36,30 @@ class SideTable:
         Who is described.
     group_ : ColumnGroup
         What the columns mean.
+    names_ : list of str
+        Their names.
 
     Raises
     ------
     ValueError
         If it is no data frame, has no column of ids or nothing else, an id is missing or there
-        twice, or a column cannot be read.
+        twice, a column cannot be read, or the columns are not those of ``known``.
     """
 
-    def __init__(self, table: Any, role: str, id_name: str, parameter: str) -> None:
+    names_: list[str]
+
+    def __init__(
+        self,
+        table: Any,
+        role: str,
+        id_name: str,
+        parameter: str,
+        known: SideTable | None = None,
+    ) -> None:
         columns, position = _take_apart(table, role, id_name, parameter)
+        if known is not None:
+            columns, position = _in_order(columns, position, known.names_, parameter)
+        self.names_ = [column.name for column in columns]
         own = columns[position]
         self.ids_ = Ids(own)
         codes = self.ids_.codes(own) - 1
@@ -51,7 +67,10 @@ class SideTable:
             twice = own.as_objects()[int(np.argmax(np.bincount(codes)[codes] > 1))]
             raise ValueError(f"{parameter} must have one row for each {role}; {twice!r} has more.")
         others = [place for place in range(len(columns)) if place != position]
-        self.group_ = ColumnGroup(role, others).fit(columns, np.ones(len(codes)))
+        if known is None:
+            self.group_ = ColumnGroup(role, others).fit(columns, np.ones(len(codes)))
+        else:
+            self.group_ = known.group_
         order = np.argsort(codes)
         unknown = self.group_.unknown(1)
         self._codes: dict[str, NDArray[Any]] = {  # row 0 is for those that the table does not have
@@ -102,3 +121,16 @@ def _take_apart(table: Any, role: str, id_name: str, parameter: str) -> tuple[li
             f"{parameter} has no column beside {names[0]!r}: there is nothing to read."
         )
     return columns, position
+
+
+def _in_order(
+    columns: list[Column], position: int, names: list[str], parameter: str
+) -> tuple[list[Column], int]:
+    """Return the columns in the order of those known, and which are the ids."""
+    by_name = {column.name: column for column in columns}
+    if sorted(by_name) != sorted(names):
+        raise ValueError(
+            f"{parameter} must have the columns it had when the network was built, {names[:20]}; "
+            f"got {list(by_name)[:20]}."
+        )
+    return [by_name[name] for name in names], names.index(columns[position].name)

@@ -15,6 +15,7 @@ from ._interactions import check_relevance, find_roles
 from ._relevance import learn_relevance
 from ._validation import RECOMMENDER_CONSTRAINTS, all_or_nothing, check_unchanged
 from .data.columns import Column
+from .data.targets import ClassEncoder
 
 # What a network is built with, and partial fits cannot change.
 BUILDING_PARAMETERS = (
@@ -170,6 +171,10 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         Their names, where they are all strings.
     classes_ : ndarray of shape (n_classes,)
         The classes, for ``task="classification"``.
+    temperature_ : float
+        What scores are divided by in `predict_proba` where items are ranked: above 1, the training
+        has made the network too sure. Found on the held-out interactions, and 1 where nothing was
+        held out.
 
     See Also
     --------
@@ -320,10 +325,15 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         """Learn from more interactions, in a single pass over them.
 
         The rows join the histories of their users, and each is learned from what its user did
-        before. Users and items may be new: an item begins as the mean of what was expected where it
-        turns up. The first call builds the network; after `fit` training goes on from there, and a
-        tenth of the ``learning_rate`` of that fit forgets less. Nothing is held out, what counts as
-        the usual time from one event to the next stays as it was, and the moments of the optimiser
+        before. Users and items may be new. In rankings an item begins as the mean of what was
+        expected where it turns up; where labels are foretold, new users begin as unknown ones, and
+        new items as the mean of all, or as what is said of them. ``item_features`` and
+        ``user_features`` may be set to tables with more rows before a call; their columns mean
+        what they meant at first.
+
+        The first call builds the network; after `fit` training goes on from there, and a tenth of
+        the ``learning_rate`` of that fit forgets less. Nothing is held out, what counts as the
+        usual time from one event to the next stays as it was, and the moments of the optimiser
         start anew in each call.
 
         Parameters
@@ -334,10 +344,9 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
             As in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
-
         classes : array-like of shape (n_classes,), default=None
-            All classes, in the first call, for ``task="classification"`` of rows without users and
-            items. None takes those of ``y``.
+            All classes, in the first call, for ``task="classification"``. None takes those of
+            ``y``. Later calls may leave it out, and cannot bring others.
 
         Returns
         -------
@@ -348,8 +357,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         ------
         ValueError
             If a parameter, X or y breaks a rule, a parameter that the network was built with has
-            changed, or labels are foretold or ``item_features`` known, which are learned as a
-            whole. The estimator is then as it was.
+            changed, or a label is none of the classes. The estimator is then as it was.
         KeyboardInterrupt
             If the user interrupts the training; the estimator then has what it learned so far.
         """
@@ -361,30 +369,29 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
                 self._roles = find_roles(self, columns)
                 self._remember_parameters()
             check_unchanged(self, self._built_with)
-            if classes is not None and self.task != "classification":
-                raise ValueError(
-                    f"classes was passed to partial_fit, but task={self.task!r} knows of none."
-                )
+            self._check_classes(classes)
             if self._roles.user is None:
                 interrupt = self._learn_fields("partial_fit", X, y, sample_weight, columns, classes)
             elif cold:
-                self._check_goes_on()
-                self._begin(columns, y, sample_weight)
+                self._begin(columns, y, sample_weight, classes)
                 interrupt = self._pass_over(np.ones(len(self._histories), dtype=bool))
             else:
-                self._check_goes_on()
                 interrupt = self._pass_over(*self._take_up(columns, y, sample_weight))
         if interrupt is not None:
             raise interrupt
         return self
 
-    def _check_goes_on(self) -> None:
-        """Refuse partial fits of what cannot be learned further."""
-        if self.task != "ranking" or self.item_features is not None:
+    def _check_classes(self, classes: Any) -> None:
+        """Refuse classes where there are none, or other ones than before."""
+        if classes is None:
+            return
+        if self.task != "classification":
             raise ValueError(
-                "partial_fit of AttentionRecommender needs task='ranking' and item_features=None: "
-                "other models are learned as a whole. Use fit."
+                f"classes was passed to partial_fit, but task={self.task!r} knows of none."
             )
+        if "_label_encoder" in vars(self):
+            assert isinstance(self._label_encoder, ClassEncoder)
+            self._label_encoder.check_classes([classes])
 
     def _remember_parameters(self) -> None:
         self._built_with = {name: getattr(self, name) for name in BUILDING_PARAMETERS}

@@ -291,12 +291,6 @@ def test_features_of_users_play_no_part_in_rankings_and_are_refused():
         recommender(user_features=users).fit(X)
 
 
-@pytest.mark.parametrize("parameters", [{"task": "regression"}, {"item_features": ITEMS}])
-def test_only_plain_rankings_are_learned_further(parameters):
-    with pytest.raises(ValueError, match="partial_fit of AttentionRecommender needs"):
-        recommender(**parameters).partial_fit(X, RATING)
-
-
 def test_classes_of_rows_without_users_may_come_with_the_first_partial_fit():
     rows, label = RNG.normal(size=(40, 3)), RNG.integers(2, size=40)
     model = recommender(task="classification").partial_fit(rows, label, classes=[0, 1, 2])

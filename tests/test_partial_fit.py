@@ -220,3 +220,121 @@ def test_popular_counts_on_as_if_fitted_on_all(half_life):
     with pytest.raises(ValueError, match="holds ids, of which none may be missing"):
         model.partial_fit(LATER.assign(item_id=None))
     assert_allclose(model.popularity_, whole.popularity_)
+
+
+# ---- labels, and what is said of items ---------------------------------------------------------
+
+TASKS = ("classification", "regression")
+ITEMS = pd.DataFrame({"item_id": np.arange(30), "weight": np.arange(30.0)})
+MORE_ITEMS = pd.DataFrame({"weight": np.arange(-9.0, 33.0), "item_id": np.arange(-9, 33)})
+
+
+def labels(rows, task):
+    liked = rows["item_id"].to_numpy() % 2
+    return np.array(["no", "yes"])[liked] if task == "classification" else liked + 0.5
+
+
+def told(model, rows):
+    return (
+        model.predict_proba(rows)[:, 1] if model.task == "classification" else model.predict(rows)
+    )
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def labelled(request):
+    return recommender(task=request.param, max_epochs=2).fit(X, labels(X, request.param))
+
+
+def test_labels_are_learned_in_passes_with_new_users_and_items(labelled):
+    task = labelled.task
+    own = copy.deepcopy(labelled).update_history(NEW_USER)  # of whom the network knows nothing
+    own.partial_fit(NEW_ITEM, labels(NEW_ITEM, task)).partial_fit(LATER, labels(LATER, task))
+    assert own.n_iter_ == labelled.n_iter_ + 2 == len(own.loss_curve_)
+    assert -7 in own.items_ and -3 in own.users_
+    assert -7 in own.recommend([-9], k=len(own.items_))[0]
+    own.partial_fit(NEW_USER, labels(NEW_USER, task))
+    for attention in ("self", "cross", "hierarchical"):
+        first = recommender(task=task, attention=attention).partial_fit(X, labels(X, task))
+        assert first.partial_fit(NEW_ITEM, labels(NEW_ITEM, task)).n_iter_ == 2
+
+
+def test_before_it_is_trained_what_is_new_is_unknown(labelled):
+    """A step that moves nothing leaves all predictions as they were, of new users, too."""
+    rows = pd.concat([X.iloc[::9], NEW_USER])
+    expected = told(copy.deepcopy(labelled).update_history(NEW_USER), rows)
+    own = copy.deepcopy(labelled).set_params(learning_rate=1e-12)
+    own.partial_fit(NEW_USER, labels(NEW_USER, own.task))
+    seen = own._histories.codes["user"][own._histories.users == 0]
+    assert (seen == 1).all()  # user -3 has a vector of its own now
+    known = ~rows["user_id"].isin([-3])
+    assert_allclose(told(own, rows[known]), expected[known], rtol=1e-5)
+
+
+def test_a_pass_brings_labels_nearer(labelled):
+    flipped = 1 - LATER["item_id"].to_numpy() % 2  # nothing like what was learned before
+    y = np.array(["no", "yes"])[flipped] if labelled.task == "classification" else flipped + 0.5
+    own = copy.deepcopy(labelled).partial_fit(LATER, y)
+    rows = LATER.drop_duplicates("user_id", keep="last")
+    gain = told(own, rows) - told(labelled, rows)
+    up = 1 - rows["item_id"].to_numpy() % 2 == 1
+    assert gain[up].mean() > gain[~up].mean()
+
+
+def test_classes_come_with_the_first_call_and_stay():
+    own = recommender(task="classification").partial_fit(
+        X, labels(X, "classification"), classes=["yes", "no", "maybe"]
+    )
+    assert own.classes_.tolist() == ["maybe", "no", "yes"]
+    own.partial_fit(LATER, np.full(len(LATER), "maybe"), classes=["no", "yes", "maybe"])
+    with pytest.raises(ValueError, match="not the same as on the first call to partial_fit"):
+        own.partial_fit(LATER, labels(LATER, "classification"), classes=["yes", "no"])
+    with pytest.raises(ValueError, match="has the label 'never', which is none of its classes"):
+        own.partial_fit(LATER, np.full(len(LATER), "never"))
+    with pytest.raises(ValueError, match=r"y has no observed label.*update_history takes rows"):
+        own.partial_fit(LATER, np.full(len(LATER), None))
+    assert own.n_iter_ == 2
+
+
+@pytest.mark.parametrize("task", ["ranking", "regression"])
+def test_tables_of_items_may_grow(task):
+    y, further = (None, None) if task == "ranking" else (labels(X, task), labels(NEW_ITEM, task))
+    own = recommender(task=task, item_features=ITEMS, max_epochs=2).fit(X, y)
+    similar = own.similar_items([3, 4], k=2)[1]
+    own.set_params(item_features=MORE_ITEMS, learning_rate=1e-12)
+    own.partial_fit(NEW_ITEM, further)
+    assert own.items_.tolist() == list(range(-9, 33))
+    n_known = len(set(X["item_id"]))
+    assert n_known < len(own.items_)
+    kept = own.similar_items([3, 4], k=len(own.items_) - 1)
+    assert (kept[1][:, :2] >= similar - 1e-5).all()  # only new items can come nearer
+    assert np.isfinite(own.recommend([1], k=42, filter_seen=False)[1]).all()
+    pickle.loads(pickle.dumps(own)).partial_fit(LATER, None if y is None else labels(LATER, task))
+
+
+def test_tables_of_users_may_grow():
+    users = pd.DataFrame({"user_id": np.arange(40), "age": np.arange(40.0)})
+    own = recommender(task="regression", user_features=users).fit(X, labels(X, "regression"))
+    grown = pd.DataFrame({"user_id": np.arange(-3, 40), "age": np.arange(-3.0, 40.0)})
+    own.set_params(user_features=grown).partial_fit(NEW_USER, labels(NEW_USER, "regression"))
+    assert np.isfinite(own.predict(NEW_USER)).all()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "match"),
+    [
+        (None, ITEMS, "was fitted without item_features"),
+        (ITEMS, None, "was fitted with item_features"),
+        (
+            ITEMS,
+            MORE_ITEMS.rename(columns={"weight": "size"}),
+            r"item_features must have the columns it had .*'weight'\].*'size', 'item_id'\]",
+        ),
+    ],
+    ids=["new", "gone", "other"],
+)
+def test_what_is_said_of_items_stays_of_one_form(before, after, match):
+    own = recommender(item_features=before, max_epochs=1).fit(X)
+    expected = own.recommend(k=3)[1]
+    with pytest.raises(ValueError, match=match):
+        own.set_params(item_features=after).partial_fit(LATER)
+    assert_array_equal(own.recommend(k=3)[1], expected)

@@ -39,10 +39,11 @@ class Described(nn.Module):
         self.features = features
         self.names = list(codes)
         for number, values in enumerate(codes.values()):
-            self.register_buffer(f"codes{number}", values)  # a dot is no part of such a name
+            # a dot is no part of such a name; what is said is no weight
+            self.register_buffer(f"codes{number}", values, persistent=False)
         code = torch.arange(len(met) + 2)
         code[1:-1] *= met
-        self.register_buffer("own", code)
+        self.register_buffer("own", code, persistent=False)
         self.hide = CodeDropout(HIDDEN_SHARE)
 
     def own_code(self, code: Tensor) -> Tensor:
@@ -110,3 +111,27 @@ class ItemVectors(nn.Module):
         own = F.embedding(self.described.own_code(code), self.embedding)
         vectors: Tensor = own + self.described(code)
         return vectors
+
+    def place(self, code: Tensor, vectors: Tensor) -> None:
+        """Let the items ``code`` (n,) have these vectors (n, D), whatever is said of them."""
+        with torch.no_grad():
+            said = 0.0 if self.described is None else self.described(code)
+            self.embedding[code] = vectors - said
+
+    def take_over(self, other: ItemVectors, code: Tensor) -> None:
+        """Take the vectors of items that have the codes ``code`` here; others begin like these.
+
+        That is at the mean of those taken; or, where features are known, at the vector of an
+        unknown item, as do those that nobody had met.
+        """
+        old = other.embedding
+        with torch.no_grad():
+            own = old[1:-1]
+            begin = old[0]
+            if other.described is None:
+                begin = own.mean(dim=0)
+            else:
+                own = torch.where((other.described.own[1:-1] > 0).unsqueeze(1), own, begin)
+            self.embedding[:] = begin
+            self.embedding[[0, -1]] = old[[0, -1]]
+            self.embedding[code] = own

@@ -1,7 +1,7 @@
 """The network that foretells what an interaction will be like: a class or a number.
 
-Shapes: B histories, L tokens, N interactions asked for, D embedding_dim, H heads, M members, C
-outputs.
+Shapes: B histories, L tokens, N interactions asked for, K candidates, D embedding_dim, H heads,
+M members, C outputs.
 """
 
 from __future__ import annotations
@@ -126,13 +126,49 @@ class OutcomeNetwork(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return outputs (N, 1, M, C) of the interactions at ``position``, float32 at least."""
         asked = self._asked(inputs)
+        read = self._read(asked, inputs)
+        return self._outputs(asked, read, inputs["user"], inputs["asked_item"])
+
+    def candidate_outputs(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return outputs (N, K, M, C) of the items ``candidate`` (N, K), codes, for each position.
+
+        Everything else is as in `forward`: each item is asked about on its own.
+        """
+        code = inputs["candidate"]
+        shape, position = (*code.shape, -1), inputs["position"]
+        user, item, context = self._asked({**inputs, "asked_item": code})
+        known = user.unsqueeze(1) + item
+        if context is not None:
+            known, context = known + context.unsqueeze(1), context.unsqueeze(1).expand(shape)
+        tokens, moments = self.events(inputs, self.items)
+        read = []
+        if self.encoder is not None:
+            found = self.encoder(tokens, moments, position)
+            read.append(found.unsqueeze(1).expand(shape))
+        if self.reading is not None:
+            own = tokens[position // tokens.shape[1]]
+            read.append(self.reading(known, own, self.recency(moments.at(position))))
+        asked = Asked(
+            user.unsqueeze(1).expand(shape).flatten(0, 1),
+            item.flatten(0, 1),
+            None if context is None else context.flatten(0, 1),
+        )
+        outputs = self._outputs(
+            asked,
+            [found.flatten(0, 1) for found in read],
+            inputs["user"].repeat_interleave(code.shape[1]),
+            code.flatten(),
+        )
+        return outputs.view(*code.shape, *outputs.shape[2:])
+
+    def _outputs(self, asked: Asked, read: Sequence[Tensor], user: Tensor, item: Tensor) -> Tensor:
+        """Return outputs (N, 1, M, C) by what is known, what was read, and codes (N,)."""
         parts = [part for part in asked if part is not None]
-        for read in self._read(asked, inputs):
-            parts += [read, read * asked.item]
+        for found in read:
+            parts += [found, found * asked.item]
         x = self.dropout(torch.cat(parts, dim=-1))
         outputs: Tensor = self.towers(x.unsqueeze(1))
-        base = F.embedding(inputs["user"], self.user_bias)
-        base = base + F.embedding(inputs["asked_item"], self.item_bias)
+        base = F.embedding(user, self.user_bias) + F.embedding(item, self.item_bias)
         return outputs + base[:, None, None]
 
     def hidden(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -180,6 +216,32 @@ class OutcomeNetwork(nn.Module):
         place = known.new_zeros(tokens.shape[0] * tokens.shape[1], tokens.shape[2])
         known = place.index_copy(0, position, known).view(tokens.shape)
         return known, tokens, self.recency(moments.everywhere())
+
+    def take_over(self, other: OutcomeNetwork, items: Tensor, users: Tensor) -> None:
+        """Take the weights of a network that knows some of the items and users.
+
+        Parameters
+        ----------
+        other : OutcomeNetwork
+            Of the same sizes, with fewer items and users or as many.
+        items, users : Tensor of dtype int64
+            The codes that its items and users have here. Others begin as users and items of whom
+            nothing is known.
+        """
+        state = other.state_dict()
+        user, user_bias, item_bias = (
+            state.pop(name) for name in ("user", "user_bias", "item_bias")
+        )
+        del state["items.embedding"]
+        self.load_state_dict(state, strict=False)
+        self.items.take_over(other.items, items)
+        with torch.no_grad():
+            self.user[:] = user[0]
+            self.user[users] = user[1:]
+            self.user_bias[:] = user_bias[0]
+            self.user_bias[users] = user_bias[1:]
+            self.item_bias[:] = item_bias[0]
+            self.item_bias[items] = item_bias[1:-1]
 
     def rows_at_a_time(self) -> int:
         """Return how many histories to score at once."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .history.candidate_reading import CandidateReading
 from .history.events import EventTokens
@@ -177,6 +178,13 @@ class HistoryNetwork(nn.Module):
         """Return what the vectors of `hidden` say of all items, whatever these read themselves."""
         return Scoring(self.hidden(inputs), self.item_vectors(), self.item_bias)
 
+    def all_scores(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores of all items (N, I), what they read themselves among them."""
+        outputs = self(inputs)
+        hidden, items, bias = outputs.scoring if isinstance(outputs, Reranking) else outputs
+        scores = F.linear(hidden, items.to(hidden.dtype)).to(bias.dtype) + bias
+        return scores if self.reader is None else scores + self.candidate_scores(inputs)
+
     def candidate_scores(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return what each ``candidate`` (N, K), or all items, score of what they read."""
         weights, worth = self.read_candidates(inputs)
@@ -235,12 +243,11 @@ class HistoryNetwork(nn.Module):
             The codes that its items have here.
         """
         state = other.state_dict()
-        vectors, bias = state.pop("items.embedding"), state.pop("item_bias")
+        del state["items.embedding"]
+        bias = state.pop("item_bias")
         self.load_state_dict(state, strict=False)
+        self.items.take_over(other.items, codes)
         with torch.no_grad():
-            self.embedding[:] = vectors[1:-1].mean(dim=0)
-            self.embedding[[0, -1]] = vectors[[0, -1]]
-            self.embedding[codes] = vectors[1:-1]
             self.item_bias[:] = bias.min()
             self.item_bias[codes - 1] = bias
 

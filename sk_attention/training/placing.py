@@ -20,7 +20,8 @@ def place_items(net: AttentionNet, rows: Windows, codes: Tensor) -> None:
     .. math:: e_i = \frac{1}{|N_i|} \sum_{n \in N_i} \bar{e}_n, \qquad
               b_i = \log \frac{|N_i|}{N} + \frac{1}{|N_i|} \sum_{n \in N_i} (z_n - h_n \cdot e_i)
 
-    so that item i is expected there as often as it came among all targets.
+    so that item i is expected there as often as it came among all targets. What is said of an item
+    is part of its vector.
 
     Parameters
     ----------
@@ -49,6 +50,6 @@ def place_items(net: AttentionNet, rows: Windows, codes: Tensor) -> None:
         mean /= counts[:, None]
         room = torch.cat(heights) - (torch.cat(hidden) * mean[place]).sum(1)
         room = torch.zeros_like(counts).index_add_(0, place, room) / counts
+    module.items.place(which, mean)
     with torch.no_grad():
-        module.embedding[which] = mean
         module.item_bias[which - 1] = (counts / len(rows)).log() + room

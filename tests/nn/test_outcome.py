@@ -143,3 +143,14 @@ def test_gradients_of_rows_and_of_all_items_agree():
     items.zero_grad()
     (items(torch.arange(1, N_ITEMS + 1)) * weight).sum().backward()
     assert_close(items.embedding.grad.to_dense(), dense)
+
+
+@pytest.mark.parametrize("attention", KINDS)
+def test_candidates_are_asked_about_as_rows_are(attention):
+    own, inputs = network(attention), histories()
+    candidate = torch.tensor([[2, 5, 0], [6, 1, 1], [1, 3, 4]])
+    found = own.candidate_outputs({**inputs, "candidate": candidate})
+    assert found.shape == (3, 3, 2, 3)
+    for place in range(3):
+        alone = own({**inputs, "asked_item": candidate[:, place]})
+        assert_close(found[:, place], alone[:, 0])
