@@ -8,11 +8,13 @@ from sk_attention.inspection._card import faithfulness_card
 from sk_attention.inspection._faithfulness import faithfulness
 from sk_attention.inspection._faithfulness_display import FaithfulnessDisplay
 from sk_attention.inspection._shift_display import AttentionShiftDisplay
+from sk_attention.inspection._token_display import TokenDisplay
 
 __all__ = [
     "AttentionDisplay",
     "AttentionShiftDisplay",
     "FaithfulnessDisplay",
+    "TokenDisplay",
     "attention_drift",
     "attention_shift",
     "attribute",
