@@ -367,7 +367,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
         self.__dict__.pop("contribution_weights_", None)
         if self._built_with["explainable"]:
-            self._weigh_contributions(looked_at)
+            self._weigh_contributions(looked_at, rows.weight)
         self.task_weights_ = net.module_.task_weights().detach().cpu().double().numpy()
 
     # ---- rows on the device --------------------------------------------------------------------
@@ -425,7 +425,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = not self.explainable
+        tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         tags.target_tags.required = True

@@ -71,7 +71,9 @@ def build_network(
         If ``embedding_dim`` is not a multiple of ``n_heads``, a layer has no units, or ``forbid``
         asks for what cannot be kept.
     """
-    forbidden = forbidden_features(estimator) if estimator.forbid else None
+    forbidden = None
+    if estimator.forbid:
+        forbidden = forbidden_features(estimator, one_field=encoder.is_sparse_)
     generator = torch.Generator().manual_seed(seed)
     n_tokens, n_queries = len(encoder.field_features_), len(n_outputs)
     if estimator.attention == "self":
@@ -95,42 +97,13 @@ def build_network(
         sharpness=estimator.attention_sharpness,
     )
     tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
+    field = groups[encoder.field_features_].tolist()
     if not estimator.explainable:
-        field = groups[encoder.field_features_].tolist()
         return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
-    check_additive(estimator, encoder)
-    network = AdditiveNetwork(tokens, n_tokens, n_outputs, sizes, generator)
+    network = AdditiveNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
     if forbidden is not None:
         network.forbid(torch.as_tensor(forbidden[:, encoder.field_features_]))
     return network
-
-
-def check_additive(estimator: Any, encoder: TableEncoder) -> None:
-    """Refuse what an explainable network cannot take apart.
-
-    Parameters
-    ----------
-    estimator : BaseMultiTaskAttention
-        Gives the parameters.
-    encoder : TableEncoder
-        The fitted encoder of X.
-
-    Raises
-    ------
-    ValueError
-        If attention is hierarchical, or a column holds several tokens in a row.
-    """
-    if estimator.attention == "hierarchical":
-        raise ValueError(
-            "explainable=True needs attention 'cross', 'self' or 'double', whose tasks read each "
-            "feature by itself; got attention='hierarchical'."
-        )
-    if len(encoder.bags.prior_):
-        raise ValueError(
-            "explainable=True reads columns of single values; X is a sparse matrix or has columns "
-            "of text or of lists, which hold several tokens. Set explainable=False, or make "
-            "numbers of them before."
-        )
 
 
 def build_tokens(

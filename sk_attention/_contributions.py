@@ -13,6 +13,13 @@ from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
+from ._token_contributions import (
+    field_contributions,
+    mean_sparse_sizes,
+    sparse_contributions,
+    token_contributions,
+)
+from ._token_reading import check_level
 from ._validation import check_unchanged
 from .data.batches import Rows
 from .data.columns import Column
@@ -33,7 +40,6 @@ class ContributionsMixin:
 
     explainable: bool
     net_: Any
-    n_features_in_: int
     _table_encoder: Any
     _built_with: dict[str, Any]
     _mean_contributions: NDArray[np.float64]
@@ -41,6 +47,10 @@ class ContributionsMixin:
     @abstractmethod
     def _read_rows(self, X: Any) -> tuple[Rows, list[Column]]:
         """Check rows to predict for, encode them, and return their columns too."""
+
+    @abstractmethod
+    def _by_feature(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum over the tokens of each feature, along the last axis."""
 
     @abstractmethod
     def _effects(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -55,7 +65,7 @@ class ContributionsMixin:
         """Return one array per task in the form in which predictions come."""
 
     @available_if(_is_explainable)
-    def contributions(self, X: Any) -> Bunch:
+    def contributions(self, X: Any, level: str = "feature") -> Bunch:
         r"""Return what each feature adds to each prediction; only with ``explainable=True``.
 
         The logit of a task is a sum over features,
@@ -68,17 +78,29 @@ class ContributionsMixin:
         :math:`\bar c_j` means over the training rows. The sum is exact; how much a feature adds
         depends on the others by way of the attention alone.
 
+        A text, or another feature of several tokens, has as its value the mean of theirs by the
+        attention :math:`\alpha_{k|j}` within it; so what it adds is a sum over its tokens,
+
+        .. math:: c_j = \sum_k \alpha_{k|j} \Big(s_k - \sum_l \alpha_{l|j} s_l + c_j\Big),
+
+        with :math:`s_k` what the feature would add if token *k* were all of it. What does not
+        occur in a row adds exactly 0.
+
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows like those of ``fit``.
+        level : {"feature", "token"}, default="feature"
+            "token" tells words of a text apart, items of a list, and what a sparse matrix stores.
 
         Returns
         -------
         explained : Bunch
             contributions : ndarray of shape (n_samples, ..., n_features), or list of these
                 What each feature adds to ``logits``, whose shape is all but the last axis. Mean 0
-                over the training rows.
+                over the training rows. Those of the columns of a sparse matrix have that mean in
+                sum; what a row does not store adds 0, and if it stores nothing, what that means is
+                shared among the columns as ``attention_weights_`` are.
             intercept : ndarray of shape (...), or list of these
                 The mean of ``logits`` over the training rows.
             logits : ndarray of shape (n_samples, ...), or list of these
@@ -87,15 +109,32 @@ class ContributionsMixin:
                 (n_samples, n_classes) numbers of mean 0 whose softmax are the probabilities; a
                 list with one entry per task if ``y`` had two dimensions. A regressor has what
                 `predict` returns.
+
+            With ``level="token"`` there are also ``row``, ``feature`` and ``token``, as `attend`
+            returns them, and ``contributions`` is of shape (n_all_tokens, ...): what is added up
+            over the tokens of a row.
+
+        Raises
+        ------
+        ValueError
+            If ``level`` is neither of the two.
         """
-        rows, _ = self._read_rows(X)
+        check_level(level)
+        rows, columns = self._read_rows(X)
         check_unchanged(self, {"explainable": self._built_with["explainable"]})
-        values = self.net_.forward_rows(self._feature_contributions, rows).astype(np.float64)
+        explained = Bunch()
+        if level == "token":
+            explained, values = token_contributions(self, columns, rows)
+        elif self._table_encoder.is_sparse_:
+            values = sparse_contributions(self, rows)
+        else:
+            values = self._by_feature(field_contributions(self, rows))
         bias = self.net_.module_.towers.bias.detach().cpu().double().numpy()  # K C
         intercept = bias + self._mean_contributions.sum(axis=-1)
         outputs = self.net_.ensemble_outputs(rows).astype(np.float64)
         return Bunch(
-            contributions=self._as_predicted(self._effects(values - self._mean_contributions)),
+            **explained,
+            contributions=self._as_predicted(self._effects(values)),
             intercept=_without_samples(self._as_predicted(self._logits(intercept[None]))),
             logits=self._as_predicted(self._logits(outputs)),
         )
@@ -113,28 +152,35 @@ class ContributionsMixin:
         importances: NDArray[np.float64] = self.contribution_weights_.mean(axis=0)
         return importances
 
-    def _feature_contributions(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return what each feature adds to the network's mean outputs (B, K, C, F)."""
-        network = self.net_.module_
-        by_token = network.contributions(network.tokens(inputs))
-        features = torch.as_tensor(self._table_encoder.field_features_, device=by_token.device)
-        by_feature = by_token.new_zeros(*by_token.shape[:-1], self.n_features_in_)
-        return by_feature.index_add_(-1, features, by_token)
-
-    def _weigh_contributions(self, rows: Rows) -> None:
+    def _weigh_contributions(self, rows: Rows, weight: NDArray[np.float64]) -> None:
         """Set what is told of the training rows: mean contributions, and how large they are."""
-        mean = self.net_.mean_of(self._feature_contributions, rows)
+        network = self.net_.module_
+
+        def by_field(inputs: Mapping[str, Tensor]) -> Tensor:
+            added: Tensor = network.contributions(network.tokens(inputs))
+            return added
+
+        mean = self.net_.mean_of(by_field, rows)
         self._mean_contributions = mean
 
         def sizes(inputs: Mapping[str, Tensor]) -> Tensor:
-            values = self._feature_contributions(inputs).cpu().double().numpy() - mean
-            effects = [np.abs(own) for own in self._effects(values)]
-            per_task = [own.sum(axis=1) if own.ndim == 3 else own for own in effects]
-            return torch.as_tensor(np.stack(per_task, axis=1))
+            values = by_field(inputs).cpu().double().numpy() - mean
+            return torch.as_tensor(self._sizes(self._by_feature(values)))
 
-        weights = self.net_.mean_of(sizes, rows)  # K F
+        weights = (
+            mean_sparse_sizes(self, rows, weight, self._sizes)
+            if self._table_encoder.is_sparse_
+            else self.net_.mean_of(sizes, rows)
+        )  # K F
         total = weights.sum(axis=1, keepdims=True)
         self.contribution_weights_ = weights / np.where(total > 0, total, 1.0)
+
+    def _sizes(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how large contributions (n, K, C, ...) are, over all classes (n, K, ...)."""
+        effects = [np.abs(own) for own in self._effects(values)]
+        n_axes = values.ndim - 1
+        per_task = [own.sum(axis=1) if own.ndim == n_axes else own for own in effects]
+        return np.stack(per_task, axis=1)
 
 
 def _without_samples(values: Any) -> Any:

@@ -11,7 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Bunch
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ._token_reading import sparse_attention, token_attention
+from ._token_reading import check_level, sparse_attention, token_attention
 from .data.batches import Rows
 from .data.columns import Column
 
@@ -55,8 +55,7 @@ class ReadingMixin(TransformerMixin):
         ValueError
             If ``level`` is neither of the two.
         """
-        if level not in ("feature", "token"):
-            raise ValueError(f'level must be "feature" or "token"; got {level!r}.')
+        check_level(level)
         rows, columns = self._read_rows(X)
         if level == "token":
             return token_attention(self, columns, rows)

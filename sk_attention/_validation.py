@@ -139,13 +139,15 @@ def check_layers(hidden_layer_sizes: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def forbidden_features(estimator: Any) -> NDArray[np.bool_]:
+def forbidden_features(estimator: Any, one_field: bool = False) -> NDArray[np.bool_]:
     """Return which features each task must not use.
 
     Parameters
     ----------
     estimator : object
         With ``forbid`` and what else that asks for, and the names of tasks and features.
+    one_field : bool, default=False
+        Whether all features are one field, as those of a sparse matrix.
 
     Returns
     -------
@@ -164,6 +166,11 @@ def forbidden_features(estimator: Any) -> NDArray[np.bool_]:
             "column reaches a task through what the tasks share, or through the other columns' "
             f"keys. Got explainable={estimator.explainable!r} and "
             f"attention={estimator.attention!r}."
+        )
+    if one_field:
+        raise ValueError(
+            "forbid keeps tasks from columns that are read side by side, but X is sparse: it is "
+            "read as one field. Leave the column out of X, or pass a dense table."
         )
     tasks = list(estimator.task_names_)
     n_features = estimator.n_features_in_

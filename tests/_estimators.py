@@ -17,9 +17,6 @@ from sk_attention import (
 KINDS = (MultiTaskAttentionClassifier, MultiTaskAttentionRegressor)
 ATTENTIONS = ("cross", "self", "double", "hierarchical")
 
-# Those whose networks can be sums over features.
-ADDITIVE = ("cross", "self", "double")
-
 # Sizes at which a fit takes a fraction of a second.
 SMALL = {
     "n_members": 2,
@@ -31,7 +28,6 @@ SMALL = {
 
 over_kinds = pytest.mark.parametrize("kind", KINDS, ids=["classifier", "regressor"])
 over_attentions = pytest.mark.parametrize("attention", ATTENTIONS)
-over_additive = pytest.mark.parametrize("attention", ADDITIVE)
 
 
 def small(kind: type, **parameters: Any) -> Any:

@@ -8,7 +8,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sk_attention import AttentionRecommender, MultiTaskAttentionEstimator, PopularRecommender
-from tests._estimators import KINDS, mixed, over_kinds, small, variants
+from tests._estimators import ATTENTIONS, KINDS, mixed, over_kinds, small, variants
 from tests._recommenders import ATTENTIONS as RECOMMENDERS
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
@@ -79,7 +79,7 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(list(variants("cross", "self", "double", explainable=True)))
+@parametrize_with_checks(list(variants(*ATTENTIONS, explainable=True)))
 def test_explainable_models_pass_every_check(estimator, check):
     passes(estimator, check)
 

@@ -3,10 +3,8 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy.sparse import csr_array
 from scipy.special import expit, softmax
 from sklearn.feature_selection import SelectFromModel
 
@@ -17,7 +15,7 @@ from tests._estimators import (
     data_for,
     numbers,
     one_pass,
-    over_additive,
+    over_attentions,
     over_kinds,
     regressor,
     small,
@@ -41,7 +39,7 @@ def as_list(values):
 # ---- adding up ---------------------------------------------------------------------------------
 
 
-@over_additive
+@over_attentions
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("n_samples", [60, 600])
 def test_contributions_to_classes_add_up(attention, n_classes, n_samples):
@@ -63,7 +61,7 @@ def test_contributions_to_classes_add_up(attention, n_classes, n_samples):
         assert_allclose(softmax(logits, axis=1), proba, **EXACT)
 
 
-@over_additive
+@over_attentions
 def test_contributions_to_several_tasks_add_up(attention):
     X = numbers(600)
     y = np.column_stack([X[:, 0] > 0, np.digitize(X[:, 1], [-0.5, 0.5])]).astype(float)
@@ -78,7 +76,7 @@ def test_contributions_to_several_tasks_add_up(attention):
     assert_allclose(softmax(three, axis=1), model.predict_proba(X)[1], **EXACT)
 
 
-@over_additive
+@over_attentions
 @pytest.mark.parametrize("n_tasks", [1, 2])
 def test_contributions_to_numbers_add_up_in_their_units(attention, n_tasks):
     X, y = data_for(KINDS[1], 600, n_tasks=n_tasks)
@@ -146,7 +144,7 @@ def test_without_context_and_with_uniform_attention_a_feature_acts_alone():
         assert_allclose(one[:, 2], other[::-1, 2], atol=1e-12)
 
 
-@over_additive
+@over_attentions
 def test_tasks_share_nothing(attention):
     X, y = data_for(KINDS[0])
     model = one_pass(classifier(attention=attention, explainable=True), X, y)
@@ -169,7 +167,7 @@ def test_large_contributions_find_the_planted_columns(kind):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float64", 1e-7)])
-@over_additive
+@over_attentions
 @over_kinds
 def test_row_does_not_depend_on_the_other_rows(kind, attention, precision, tolerance):
     X, y = data_for(kind, 300, n_tasks=1)
@@ -257,14 +255,3 @@ def test_pickles_hold_contributions(kind):
     again = pickle.loads(pickle.dumps(model))
     for name, values in model.contributions(X).items():
         assert_allclose(again.contributions(X)[name], values)
-
-
-def test_what_holds_several_tokens_cannot_be_taken_apart():
-    X, y = data_for(KINDS[0])
-    with pytest.raises(ValueError, match="explainable=True needs attention 'cross', 'self' or"):
-        classifier(explainable=True, attention="hierarchical").fit(X, y)
-    texts = pd.DataFrame({"text": ["one", "two"] * 30})
-    with pytest.raises(ValueError, match="explainable=True reads columns of single values"):
-        classifier(explainable=True, text_features=["text"]).fit(texts, y)
-    with pytest.raises(ValueError, match="explainable=True reads columns of single values"):
-        classifier(explainable=True).fit(csr_array(np.eye(60)), y)

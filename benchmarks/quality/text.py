@@ -4,8 +4,8 @@ The regression sees words and pairs of words, and has its C chosen on the valida
 the choice between words alone and pairs too. The network has its defaults. Where a set has two
 tasks, it learns them together and each alone.
 
-    python benchmarks/quality/text.py                       # judged on the validation part
-    python benchmarks/quality/text.py --part test --sets clinc150 snips
+    python -m benchmarks.quality.text                       # judged on the validation part
+    python -m benchmarks.quality.text --part test --sets clinc150 snips
 """
 
 import argparse
@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 import polars as pl
-from _data import ROOT, meta
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.quality._data import ROOT, meta
 from sk_attention import MultiTaskAttentionClassifier
 
 TASKS = {"clinc150": ["intent", "domain"], "snips": ["intent"], "sms_spam": ["type"]}

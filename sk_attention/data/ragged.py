@@ -96,7 +96,7 @@ class Ragged:
             Lengths, then the tokens of the row, then zeros.
         """
         total = self.length.sum(1).numpy()
-        flat = [part.reshape(len(part), -1).double().numpy() for part in self.parts.values()]
+        flat = [part.unsqueeze(-1).flatten(1).double().numpy() for part in self.parts.values()]
         tokens = np.concatenate(flat, axis=1)
         cells = np.zeros((len(self), int(total.max(initial=0)), tokens.shape[1]))
         cells[np.arange(cells.shape[1]) < total[:, None]] = tokens

@@ -11,12 +11,14 @@ from sk_attention.inspection._faithfulness import faithfulness
 from sk_attention.inspection._faithfulness_display import FaithfulnessDisplay
 from sk_attention.inspection._report import report
 from sk_attention.inspection._shift_display import AttentionShiftDisplay
+from sk_attention.inspection._token_display import TokenDisplay
 
 __all__ = [
     "AttentionDisplay",
     "AttentionShiftDisplay",
     "FairnessDisplay",
     "FaithfulnessDisplay",
+    "TokenDisplay",
     "attention_drift",
     "attention_shift",
     "attribute",

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from sk_attention._token_reading import check_level, named_tokens
+
 from ._answers import per_task
+from ._integrated_gradients import by_field, by_token
 from ._token_model import TokenModel, feature_names
 
-# Nodes of the Gauss-Legendre rule along the path from baseline to row.
-N_NODES = 24
+# What says which token is which, and the attributions of each task.
+Explained = tuple[Mapping[str, Any], list[NDArray[np.float64]]]
 
 
-def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
+def attribute(
+    estimator: Any, X: Any, method: str = "contribution", *, level: str = "feature"
+) -> Bunch:
     r"""Say, row by row, what each feature has to do with each task's prediction.
 
     - ``"contribution"``: what the feature adds to the logit, exactly; for estimators with
@@ -36,10 +41,13 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
     ----------
     estimator : object
         A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
-    X : array-like or DataFrame of shape (n_samples, n_features)
-        Rows to explain.
+    X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+        Rows to explain. Of a sparse matrix there are contributions and attention alone.
     method : str, default="contribution"
         One of those above.
+    level : {"feature", "token"}, default="feature"
+        "token" tells words of a text apart, items of a list, and what a sparse matrix stores; for
+        all methods but "rollout". Those of a feature sum to what the feature has.
 
     Returns
     -------
@@ -54,6 +62,10 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
             Names of the tasks.
         feature_names : list of str
             Names of the features.
+
+        With ``level="token"`` there are also ``row``, ``feature`` and ``token``, as ``attend``
+        returns them, and ``attributions`` have an entry per token instead of axes of samples and
+        features: shape (n_all_tokens,) or (n_all_tokens, n_classes).
 
     Raises
     ------
@@ -78,12 +90,15 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {sorted(METHODS)}, got {method!r}.")
-    model = TokenModel(estimator, X)
+    check_level(level)
+    check_is_fitted(estimator)
+    named, attributions = METHODS[method](estimator, X, level)
     return Bunch(
-        attributions=METHODS[method](model, X),
+        **named,
+        attributions=attributions,
         method=method,
         task_names=list(estimator.task_names_),
-        feature_names=feature_names(estimator, model.n_features),
+        feature_names=feature_names(estimator, estimator.n_features_in_),
     )
 
 
@@ -106,31 +121,37 @@ def importance(attributions: NDArray[np.float64]) -> NDArray[np.float64]:
     return size
 
 
-def _contributions(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
-    estimator = model.estimator
+def _contributions(estimator: Any, X: Any, level: str) -> Explained:
     if not hasattr(estimator, "contributions"):
         raise ValueError(
             'method="contribution" needs an estimator fitted with explainable=True, and this '
             f"{type(estimator).__name__} was not."
         )
-    return per_task(estimator, estimator.contributions(X).contributions)
+    explained = estimator.contributions(X, level=level)
+    return _names(explained), per_task(estimator, explained.contributions)
 
 
-def _attention(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
-    return list(np.moveaxis(model.estimator.attend(X), 1, 0))
+def _attention(estimator: Any, X: Any, level: str) -> Explained:
+    seen = estimator.attend(X, level=level)
+    if level == "feature":
+        return {}, list(np.moveaxis(seen, 1, 0))
+    return _names(seen), list(seen.weights.T)
 
 
-def _rollout(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
+def _rollout(estimator: Any, X: Any, level: str) -> Explained:
+    if level == "token":
+        raise ValueError('method="rollout" follows attention between features: it has no tokens.')
+    model = TokenModel(estimator, X)
     network = model.network
     if network.encoder is None:
         raise ValueError(
             'method="rollout" needs self attention, that is attention="self" or "double"; with '
-            f'{model.estimator.attention!r} it is the same as method="attention".'
+            f'{estimator.attention!r} it is the same as method="attention".'
         )
     if network.pooling is not None or model.tokens.ndim == 4:
         raise ValueError(
             'method="rollout" follows attention from feature to feature, which '
-            f"{type(model.estimator).__name__} has not with attention='hierarchical', nor with "
+            f"{type(estimator).__name__} has not with attention='hierarchical', nor with "
             'columns of several tokens. Take method="integrated_gradients".'
         )
 
@@ -140,49 +161,30 @@ def _rollout(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
         return traced
 
     by_feature = model.by_feature(model.of_tokens(traced, model.tokens))
-    return list(np.moveaxis(by_feature, 1, 0))
+    return {}, list(np.moveaxis(by_feature, 1, 0))
 
 
-def _integrated_gradients(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
+def _integrated_gradients(estimator: Any, X: Any, level: str) -> Explained:
+    model = TokenModel(estimator, X)
     model.network.eval()
-    baseline = model.tokens.mean(dim=0)
-    size = model.network.rows_at_a_time()
-    parts = [
-        _path_integral(model, tokens, baseline).cpu().double().numpy()
-        for tokens in model.tokens.split(size)
-    ]
-    effects: list[NDArray[np.float64]] = model.estimator._effects(
-        model.by_feature(np.concatenate(parts))
-    )
-    return effects
+    fields = by_field(model)  # n K C T
+    if level == "feature":
+        return {}, estimator._effects(model.by_feature(fields))
+    n_rows, *sizes, n_fields = fields.shape
+    flat = fields.reshape(n_rows, int(np.prod(sizes)), n_fields)
+    within = None
+    if model.network.tokens.bags is not None:
+        within = by_token(model).reshape(-1, flat.shape[1])
+    named, values = named_tokens(estimator, model.columns, model.rows, flat, within)
+    return named, estimator._effects(values.reshape(-1, *sizes))
 
 
-def _path_integral(model: TokenModel, tokens: Tensor, baseline: Tensor) -> Tensor:
-    """Return integrated gradients of each output by each token (B, K, C, T)."""
-    baseline = baseline.to(tokens)
-    nodes, weights = np.polynomial.legendre.leggauss(N_NODES)  # on [-1, 1]
-    total = tokens.new_zeros(())
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        point = (baseline + node * (tokens - baseline)).requires_grad_()
-        total = total + weight * _gradients(model, point)
-    effects = (total * (tokens - baseline)).sum(-1)  # K C B T, or K C B Q T
-    if tokens.ndim == 4:  # a feature's tokens of all queries together
-        effects = effects.sum(-2)
-    return effects.movedim(2, 0)
+def _names(explained: Bunch) -> dict[str, Any]:
+    """Return what says which token is which, where there are tokens."""
+    return {name: explained[name] for name in ("row", "feature", "token") if name in explained}
 
 
-def _gradients(model: TokenModel, point: Tensor) -> Tensor:
-    """Return the gradient of each output, zero where a task has no such class (K, C, B, ...)."""
-    outputs = model.outputs(point)
-    gradients = point.new_zeros(*outputs.shape[1:], *point.shape)
-    for task, n_classes in enumerate(model.estimator._n_outputs()):
-        for c in range(n_classes):
-            own = outputs[:, task, c].sum()
-            (gradients[task, c],) = torch.autograd.grad(own, point, retain_graph=True)
-    return gradients
-
-
-METHODS: dict[str, Callable[[TokenModel, Any], list[NDArray[np.float64]]]] = {
+METHODS: dict[str, Callable[[Any, Any, str], Explained]] = {
     "attention": _attention,
     "contribution": _contributions,
     "integrated_gradients": _integrated_gradients,

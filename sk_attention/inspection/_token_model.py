@@ -35,7 +35,8 @@ def check_columns_stay(estimator: Any) -> None:
         raise ValueError(
             f"{type(estimator).__name__} was fitted on a sparse matrix, whose rows have no "
             "fixed features to take away or to exchange. Explain dense columns, or see where "
-            'it looks with attend(X, level="token").'
+            'it looks with attend(X, level="token") and, with explainable=True, what adds up '
+            'with contributions(X, level="token").'
         )
 
 
@@ -51,6 +52,10 @@ class TokenModel:
 
     Attributes
     ----------
+    rows : Rows
+        The rows, encoded.
+    columns : list of Column
+        The rows as they were given.
     tokens : Tensor of shape (n_samples, n_tokens, embedding_dim)
         Tokens of the rows; (n_samples, n_queries, n_tokens, embedding_dim) where tasks make tokens
         of their own.
@@ -63,8 +68,8 @@ class TokenModel:
         check_columns_stay(estimator)
         self.estimator = estimator
         self.network = estimator.net_.module_
-        self.tokens = self._run(self.network.tokens, estimator._read_rows(X)[0])
-        self.tokens = self.tokens.to(estimator.net_.device)
+        self.rows, self.columns = estimator._read_rows(X)
+        self.tokens = self._run(self.network.tokens, self.rows).to(estimator.net_.device)
         self.features: NDArray[np.intp] = estimator._table_encoder.field_features_
         self.n_features: int = estimator.n_features_in_
 

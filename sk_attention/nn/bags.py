@@ -80,6 +80,10 @@ class BagTokens(nn.Module):
         mass = self.drop(value.abs().to(self.score.dtype))
         return ragged_attention_weights(SCORE_PACE * self.score[id], length.flatten(), mass)
 
+    def vectors(self, id: Tensor, value: Tensor) -> Tensor:
+        """Return what is pooled (N, D): a field's token is its mean, weighed by `within`."""
+        return value.unsqueeze(1).to(self.embedding.dtype) * self.embedding[id]
+
     def forward(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
         """Return one token per row, query and field (B, Q, F, D); inputs as for `within`."""
         n_queries, n_fields = self.score.shape[1], length.shape[1]

@@ -60,7 +60,7 @@ class TaskNetwork(nn.Module, ABC):
     n_tasks : int
         K.
     n_readers : int
-        Queries of each task.
+        Queries of each task; each reads what its task has pooled.
     sizes : Sizes
         Everything else.
     generator : torch.Generator
@@ -108,16 +108,14 @@ class TaskNetwork(nn.Module, ABC):
 
         Where each query makes tokens of its own they are (B, Q, T, D).
         """
-        fields, within = tokens, None
-        if self.pooling is not None:
-            fields, within = self.pooling(tokens)
+        fields, within = (tokens, None) if self.pooling is None else self.pooling(tokens)
         lists = fields.flatten(0, -3)  # BQ F D where each query has a list of its own
-        weights, representation = self.reading(lists, self.encode(lists))
-        if fields.ndim == 4:
-            weights, representation = (_own(read, fields) for read in (weights, representation))
-        if self.pooling is not None:
-            weights = weights[..., self.pooling.field] * within
-        return Read(tokens, self.by_task(weights).mean(2), self.by_task(representation).mean(2))
+        weights, representation = (
+            self.by_task(read, fields) for read in self.reading(lists, self.encode(lists))
+        )
+        if self.pooling is not None and within is not None:
+            weights = weights[..., self.pooling.field] * within.unsqueeze(2)
+        return Read(tokens, weights.mean(2), representation.mean(2))
 
     def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where each task looks within the fields that hold several tokens.
@@ -146,10 +144,21 @@ class TaskNetwork(nn.Module, ABC):
         encoded: Tensor = self.encoder(tokens)
         return encoded
 
-    def by_task(self, read: Tensor) -> Tensor:
-        """Return what queries read (B, Q, ...) as (B, K, R, ...), R readers of each task."""
-        batch, _, size = read.shape
-        return read.view(batch, -1, self.n_readers, size).expand(-1, self.n_tasks, -1, -1)
+    def by_task(self, read: Tensor, fields: Tensor) -> Tensor:
+        """Return what queries read as (B, K, R, ...), R readers of each task.
+
+        Parameters
+        ----------
+        read : Tensor of shape (B x Q, n_queries, ...)
+            What every query has read in every list of `fields`.
+        fields : Tensor of shape (B, F, D) or (B, Q, F, D)
+            Where each query has a list of its own, it keeps what it read in that alone.
+        """
+        read = read.unflatten(1, (-1, self.n_readers))
+        if fields.ndim == 4:
+            read = read.unflatten(0, fields.shape[:2])  # B Q Q R ...
+            read = read.diagonal(dim1=1, dim2=2).movedim(-1, 1)
+        return read.expand(-1, self.n_tasks, -1, -1)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the outputs (B, K, M, C) of encoded rows, float32 at least."""
@@ -237,9 +246,3 @@ class MultiTaskNetwork(TaskNetwork):
         """Return how many numbers the towers hold at once for a row, about."""
         n_members, _, n_inputs = self.towers.first.scale.shape
         return self.n_tasks * (n_inputs + n_members * self.towers.first.weight.shape[0])
-
-
-def _own(read: Tensor, lists: Tensor) -> Tensor:
-    """Return what each query read in its own list: all queries have read all lists."""
-    read = read.unflatten(0, lists.shape[:2])  # B Q Q ...
-    return read.diagonal(dim1=1, dim2=2).movedim(-1, 1)

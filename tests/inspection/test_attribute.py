@@ -10,18 +10,18 @@ from sk_attention.inspection import attribute
 from sk_attention.inspection._attribute import importance
 from sk_attention.inspection._token_model import TokenModel
 from tests._estimators import (
-    ADDITIVE,
     ATTENTIONS,
     KINDS,
     classifier,
     data_for,
     numbers,
     one_pass,
-    over_additive,
+    over_attentions,
     over_kinds,
     small,
 )
 from tests.test_attention import mixed_frame
+from tests.test_text import BAD, GOOD, reviews
 
 
 def three_classes(n_samples=60):
@@ -30,7 +30,7 @@ def three_classes(n_samples=60):
 
 
 @pytest.mark.parametrize("n_tasks", [1, 4])
-@over_additive
+@over_attentions
 @over_kinds
 def test_contributions_come_task_by_task(kind, attention, n_tasks):
     X, y = data_for(kind, n_tasks=n_tasks)
@@ -57,7 +57,7 @@ def test_attention_is_that_of_attend(kind):
 
 @pytest.mark.parametrize(
     ("attention", "explainable"),
-    [*((attention, True) for attention in ADDITIVE), *((kind, False) for kind in ATTENTIONS)],
+    [*((attention, True) for attention in ATTENTIONS), *((kind, False) for kind in ATTENTIONS)],
 )
 @over_kinds
 def test_integrated_gradients_sum_to_the_logit_less_that_of_the_mean_tokens(
@@ -182,3 +182,60 @@ def test_rollout_has_nothing_to_follow_where_features_are_pooled_first():
     model = one_pass(classifier(attention="hierarchical"), X, y)
     with pytest.raises(ValueError, match='Take method="integrated_gradients"'):
         attribute(model, X, "rollout")
+
+
+# ---- tokens ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("explainable", [True, False])
+@over_attentions
+@over_kinds
+def test_attributions_of_tokens_sum_to_those_of_features(kind, attention, explainable):
+    X, y = reviews(60)
+    X = X.assign(items=[[1, 2], []] * 30)
+    sizes = {"attention": attention, "explainable": explainable, "text_features": ["text"]}
+    model = one_pass(small(kind, **sizes), X, y)
+    for method in ["attention", "integrated_gradients", *["contribution"] * explainable]:
+        by_feature, by_token = (
+            attribute(model, X, method, level=level) for level in ("feature", "token")
+        )
+        assert by_token.token[:3].tolist() == ["size", *X["text"][0].split()[:2]]
+        both = zip(by_feature.attributions, by_token.attributions, strict=True)
+        for feature, token in both:
+            total = np.zeros((60, 3))
+            np.add.at(total, (by_token.row, by_token.feature), token)
+            assert_allclose(total, feature, rtol=1e-5, atol=1e-6)
+
+
+def test_words_that_decide_have_the_largest_gradients():
+    X, y = reviews()
+    model = classifier(text_features=["text"], max_epochs=60).fit(X, y[:, 0])
+    found = attribute(model, X, "integrated_gradients", level="token")
+    (added,) = found.attributions
+    assert (added[np.isin(found.token, GOOD)] > 0).all()
+    assert (added[np.isin(found.token, BAD)] < 0).all()
+
+
+def test_several_classes_of_tokens_have_an_axis_of_their_own():
+    X, _ = reviews(60)
+    model = one_pass(classifier(explainable=True, text_features=["text"]), X, np.arange(60) % 3)
+    for method in ("contribution", "integrated_gradients"):
+        found = attribute(model, X, method, level="token")
+        assert found.attributions[0].shape == (len(found.token), 3)
+
+
+@pytest.mark.parametrize("method", ["contribution", "attention"])
+def test_columns_of_a_sparse_matrix_have_contributions_and_attention(method):
+    X = csr_array(np.eye(6))
+    model = classifier(max_epochs=2, explainable=True).fit(X, [0, 1] * 3)
+    assert attribute(model, X, method).attributions[0].shape == (6, 6)
+    assert attribute(model, X, method, level="token").token.tolist() == [f"x{j}" for j in range(6)]
+
+
+def test_levels_that_there_are_not_are_refused():
+    X, y = data_for(KINDS[0])
+    model = one_pass(classifier(attention="self"), X, y)
+    with pytest.raises(ValueError, match='level must be "feature" or "token"; got \'word\''):
+        attribute(model, X, "attention", level="word")
+    with pytest.raises(ValueError, match='method="rollout" follows attention between features'):
+        attribute(model, X, "rollout", level="token")

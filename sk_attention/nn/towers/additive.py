@@ -1,6 +1,7 @@
 """Towers that add up what each token says.
 
-Shapes: B batch, T tokens, D embedding_dim, K tasks, R readers of a task, C outputs.
+Shapes: B batch, T tokens, D embedding_dim, K tasks, R readers of a task, C outputs, N tokens of a
+field in all rows.
 """
 
 from __future__ import annotations
@@ -73,32 +74,63 @@ class AdditiveTowers(nn.Module):
 
         Parameters
         ----------
-        values : Tensor of shape (B, T, D)
-            Values of the tokens.
+        values : Tensor of shape (B, T, D) or (B, Q, T, D)
+            Values of the tokens, or of those that each query makes.
         weights : Tensor of shape (B, K, R, T)
             Attention weights of the readers of each task.
         """
-        return torch.einsum("bkrct,bkrt->bkct", self._effects(values), self._gates(weights))
+        return _exact_einsum("bkrct,bkrt->bkct", self._effects(values), self.gates(weights))
 
     def forward(self, values: Tensor, weights: Tensor) -> Tensor:
         """Return outputs (B, K, C); classes a task has not get -inf.
 
         Parameters
         ----------
-        values : Tensor of shape (B, T, D)
-            Values of the tokens.
+        values : Tensor of shape (B, T, D) or (B, Q, T, D)
+            Values of the tokens, or of those that each query makes.
         weights : Tensor of shape (B, K, R, T)
             Attention weights of the readers of each task.
         """
-        added = torch.einsum("bkrct,bkrt->bkc", self._effects(values), self._gates(weights))
+        added = _exact_einsum("bkrct,bkrt->bkc", self._effects(values), self.gates(weights))
         outputs = added + self.bias
         return outputs.masked_fill(self.absent, -torch.inf) if self.ragged else outputs
 
+    def within(self, values: Tensor, gates: Tensor, token: int) -> Tensor:
+        """Return what parts of one token would add to each output, if each were all of it.
+
+        Parameters
+        ----------
+        values : Tensor of shape (N, D)
+            Values of the parts.
+        gates : Tensor of shape (N, K, R)
+            `gates` of the token they are part of.
+        token : int
+            Which of the T tokens that is.
+
+        Returns
+        -------
+        effects : Tensor of shape (N, K, C)
+            In the mean of the parts, by their shares: what the token adds.
+        """
+        effects = (values @ self.weight[token].to(values.dtype)).to(self.bias.dtype)
+        return _exact_einsum("nkrc,nkr->nkc", effects.view(-1, *self.size), gates)
+
+    def gates(self, weights: Tensor) -> Tensor:
+        """Return what attention weights (B, K, R, T) are multiplied with effects as."""
+        return weights * (weights.shape[-1] / self.size[1])
+
     def _effects(self, values: Tensor) -> Tensor:
         """Return what each token would add with a gate of 1 (B, K, R, C, T)."""
-        effects: Tensor = torch.bmm(values.transpose(0, 1), self.weight.to(values.dtype))  # T B KRC
-        effects = effects.to(self.bias.dtype).permute(1, 2, 0)
-        return effects.view(len(values), *self.size, -1)
+        n_tokens, dim, _ = self.weight.shape
+        n_lists = 1 if values.ndim == 3 else values.shape[1]
+        lists = values.view(-1, n_lists, n_tokens, dim).permute(2, 1, 0, 3).flatten(0, 1)  # TQ B D
+        weight = self.weight.view(n_tokens, dim, n_lists, -1).transpose(1, 2).flatten(0, 1)
+        effects: Tensor = torch.bmm(lists, weight.to(values.dtype)).to(self.bias.dtype)
+        effects = effects.unflatten(0, (n_tokens, n_lists)).permute(2, 1, 3, 0)  # B Q KRC/Q T
+        return effects.reshape(len(effects), *self.size, n_tokens)
 
-    def _gates(self, weights: Tensor) -> Tensor:
-        return weights * (weights.shape[-1] / self.size[1])
+
+def _exact_einsum(equation: str, *operands: Tensor) -> Tensor:
+    """Sum in the operands' own precision, whatever autocast says: contributions must add up."""
+    with torch.autocast(operands[0].device.type, enabled=False):
+        return torch.einsum(equation, *operands)
