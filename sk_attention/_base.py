@@ -49,6 +49,7 @@ BUILDING_PARAMETERS = (
     "hidden_layer_sizes",
     "dropout",
     "attention_sharpness",
+    "attention_normalization",
     "numeric_embedding",
     "n_bins",
     "categorical_features",

@@ -93,8 +93,9 @@ def build_network(
         hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
         dropout=estimator.dropout,
         sharpness=estimator.attention_sharpness,
+        normalization=estimator.attention_normalization,
     )
-    tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
+    tokens = build_tokens(encoder, embedding_dim, n_queries, generator, sizes.normalization)
     if not estimator.explainable:
         field = groups[encoder.field_features_].tolist()
         return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
@@ -134,7 +135,11 @@ def check_additive(estimator: Any, encoder: TableEncoder) -> None:
 
 
 def build_tokens(
-    encoder: TableEncoder, embedding_dim: int, n_queries: int, generator: torch.Generator
+    encoder: TableEncoder,
+    embedding_dim: int,
+    n_queries: int,
+    generator: torch.Generator,
+    normalization: str = "softmax",
 ) -> Tokens:
     """Return the tokens for a table's codes.
 
@@ -148,6 +153,8 @@ def build_tokens(
         Queries that read fields of several tokens, each in its own way.
     generator : torch.Generator
         Source of the initial weights.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How attention within fields of several tokens becomes weights.
 
     Returns
     -------
@@ -167,7 +174,7 @@ def build_tokens(
     if len(encoder.bags.prior_):
         prior = torch.as_tensor(encoder.bags.prior_, dtype=torch.float32)
         n_fields = encoder.n_bags_
-        bags = BagTokens(prior, n_fields, n_queries, embedding_dim, generator)
+        bags = BagTokens(prior, n_fields, n_queries, embedding_dim, generator, normalization)
     return Tokens(numbers, categories, vectors, bags)
 
 

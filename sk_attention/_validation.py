@@ -23,6 +23,7 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "attention_sharpness": [Interval(Real, 0, None, closed="left")],
+    "attention_normalization": [StrOptions({"softmax", "sparsemax", "entmax"})],
     "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],

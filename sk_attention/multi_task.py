@@ -83,6 +83,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
     attention_sharpness : float, default=0.7
         Standard deviation of the initial queries. 0 starts with uniform attention; larger values
         let attention concentrate.
+    attention_normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        What makes weights of the similarities between a task's query and the keys. "sparsemax"
+        gives most features a weight of exactly 0, "entmax" is between it and the softmax.
     numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
         How a number becomes a token: by a piecewise-linear function over quantile bins, or by
         learned sine and cosine waves.
@@ -224,6 +227,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         dropout: float = 0.0,
         attention_sharpness: float = 0.7,
+        attention_normalization: str = "softmax",
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
@@ -260,6 +264,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.attention_sharpness = attention_sharpness
+        self.attention_normalization = attention_normalization
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features
@@ -524,6 +529,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     attention_sharpness : float, default=0.7
         Standard deviation of the initial queries. 0 starts with uniform attention; larger values
         let attention concentrate.
+    attention_normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        What makes weights of the similarities between a task's query and the keys. "sparsemax"
+        gives most features a weight of exactly 0, "entmax" is between it and the softmax.
     numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
         How a number becomes a token: by a piecewise-linear function over quantile bins, or by
         learned sine and cosine waves.
@@ -650,6 +658,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         dropout: float = 0.0,
         attention_sharpness: float = 0.7,
+        attention_normalization: str = "softmax",
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
@@ -684,6 +693,7 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.attention_sharpness = attention_sharpness
+        self.attention_normalization = attention_normalization
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features

@@ -48,6 +48,8 @@ class BagTokens(nn.Module):
         D.
     generator : torch.Generator
         Source of the initial vectors, normal with variance 1 / D.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How scores become weights.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class BagTokens(nn.Module):
         n_queries: int,
         embedding_dim: int,
         generator: torch.Generator,
+        normalization: str = "softmax",
     ) -> None:
         super().__init__()
+        self.normalization = normalization
         self.score = nn.Parameter(prior.log().unsqueeze(1).repeat(1, n_queries) / SCORE_PACE)
         self.embedding = nn.Parameter(torch.empty(len(prior), embedding_dim))
         nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
@@ -78,7 +82,8 @@ class BagTokens(nn.Module):
             Tokens of each field.
         """
         mass = self.drop(value.abs().to(self.score.dtype))
-        return ragged_attention_weights(SCORE_PACE * self.score[id], length.flatten(), mass)
+        score = SCORE_PACE * self.score[id]
+        return ragged_attention_weights(score, length.flatten(), mass, self.normalization)
 
     def forward(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
         """Return one token per row, query and field (B, Q, F, D); inputs as for `within`."""

@@ -34,6 +34,7 @@ class Sizes:
     hidden_layer_sizes: tuple[int, ...]
     dropout: float
     sharpness: float
+    normalization: str = "softmax"
 
 
 class Read(NamedTuple):
@@ -83,7 +84,14 @@ class TaskNetwork(nn.Module, ABC):
         self.n_readers = n_readers
         self.tokens = tokens
         self.pooling = (
-            FieldPooling(field, n_tasks, sizes.embedding_dim, sizes.sharpness, generator)
+            FieldPooling(
+                field,
+                n_tasks,
+                sizes.embedding_dim,
+                sizes.sharpness,
+                generator,
+                sizes.normalization,
+            )
             if sizes.attention == "hierarchical"
             else None
         )
@@ -96,7 +104,12 @@ class TaskNetwork(nn.Module, ABC):
         )
         n_readings = 1 if sizes.attention == "self" else n_tasks
         self.reading = Reading(
-            n_readings * n_readers, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
+            n_readings * n_readers,
+            sizes.embedding_dim,
+            sizes.n_heads,
+            sizes.sharpness,
+            generator,
+            sizes.normalization,
         )
 
     def read(self, inputs: Mapping[str, Tensor]) -> Read:
