@@ -24,6 +24,13 @@ PARAMETER_CONSTRAINTS: dict[str, Any] = {
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "attention_sharpness": [Interval(Real, 0, None, closed="left")],
     "attention_normalization": [StrOptions({"softmax", "sparsemax", "entmax"})],
+    "attention_window": [
+        StrOptions({"auto", "adaptive"}),
+        Interval(Integral, 1, None, closed="left"),
+        None,
+    ],
+    "causal": ["boolean"],
+    "efficient": [StrOptions({"inducing", "linear"}), None],
     "numeric_embedding": [StrOptions({"piecewise", "periodic"})],
     "n_bins": [Interval(Integral, 1, 10_000, closed="both")],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 from torch import Tensor
 
+from sk_attention.nn.encoders import SelfAttentionEncoder
+
 from ._token_model import TokenModel, feature_names
 
 # Nodes of the Gauss-Legendre rule along the path from baseline to row.
@@ -138,6 +140,11 @@ def _rollout(model: TokenModel, X: Any) -> list[NDArray[np.float64]]:
             'method="rollout" follows attention from feature to feature, which '
             f"{type(model.estimator).__name__} has not with attention='hierarchical', nor with "
             'columns of several tokens. Take method="integrated_gradients".'
+        )
+    if not isinstance(network.encoder, SelfAttentionEncoder):
+        raise ValueError(
+            'method="rollout" follows attention from feature to feature; steps of an array of '
+            'three dimensions look at each other as wholes. Take method="integrated_gradients".'
         )
 
     def traced(tokens: Tensor) -> Tensor:

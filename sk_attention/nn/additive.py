@@ -82,4 +82,5 @@ class AdditiveNetwork(TaskNetwork):
 
     def _reader_weights(self, tokens: Tensor) -> Tensor:
         """Return the attention weights of each reader of each task (B, K, R, T)."""
-        return self.by_task(self.reading.weights(self.encode(tokens)).mean(1))
+        there = self.present(tokens)
+        return self.by_task(self.reading.weights(self.encode(tokens, there), there).mean(1))

@@ -65,13 +65,15 @@ class FieldPooling(nn.Module):
         self.norm = nn.LayerNorm(embedding_dim)
         self.key = linear(embedding_dim, embedding_dim, generator)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Pool one batch of rows.
 
         Parameters
         ----------
         tokens : Tensor of shape (B, T, D) or (B, Q, T, D)
             Tokens of the rows, or of each query.
+        token_mask : Tensor of shape (B, T), dtype bool, default=None
+            True marks a real token.
 
         Returns
         -------
@@ -85,8 +87,9 @@ class FieldPooling(nn.Module):
         query = self.query.to(key.dtype).unsqueeze(-1)  # Q D 1
         similarity = (key @ query).squeeze(-1) * key.shape[-1] ** -0.5  # B Q T
         similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+        mass = None if token_mask is None else token_mask.unsqueeze(1).to(similarity.dtype)
         weights = grouped_attention_weights(
-            similarity, self.field, self.n_fields, 2, normalization=self.normalization
+            similarity, self.field, self.n_fields, 2, mass, self.normalization
         )
         weighted = weights.unsqueeze(-1).to(tokens.dtype) * tokens  # B Q T D
         fields = weighted.new_zeros(*weights.shape[:2], self.n_fields, tokens.shape[-1]).index_add(
