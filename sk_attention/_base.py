@@ -56,6 +56,10 @@ BUILDING_PARAMETERS = (
     "hidden_layer_sizes",
     "dropout",
     "attention_sharpness",
+    "attention_normalization",
+    "attention_window",
+    "causal",
+    "efficient",
     "numeric_embedding",
     "n_bins",
     "categorical_features",
@@ -219,7 +223,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             else NormalScoreEncoder()
         )
         kinds = field_kinds(table.columns, self.categorical_features, self.text_features)
-        self._table_encoder = TableEncoder(kinds, numbers, self.text_encoder)
+        self._table_encoder = TableEncoder(
+            kinds, numbers, self.text_encoder, ordered=self.attention != "cross"
+        )
         self._table_encoder.fit(table.columns, table.weight)
         device = resolve_device(self.device)
         groups = field_groups(table.columns, self.fields)
@@ -365,6 +371,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             self.attention_weights_ = mean_sparse_attention(self, looked_at, rows.weight)
         else:
             self.attention_weights_ = self._by_feature(net.mean_attention(looked_at))
+            if self._table_encoder.n_channels_ is not None:  # rows without a step look nowhere
+                total = self.attention_weights_.sum(axis=1, keepdims=True)
+                self.attention_weights_ /= np.where(total > 0, total, 1.0)
         self.__dict__.pop("contribution_weights_", None)
         if self._built_with["explainable"]:
             self._weigh_contributions(looked_at, rows.weight)

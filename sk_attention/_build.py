@@ -16,6 +16,8 @@ from .data.groups import ColumnGroup
 from .data.numeric import BinEncoder
 from .nn.additive import AdditiveNetwork
 from .nn.bags import BagTokens
+from .nn.encoders import FieldContext, Nearness, local_encoder
+from .nn.encoders.local_attention import FARTHEST
 from .nn.features import FeatureVectors
 from .nn.layers import linear
 from .nn.multi_task import MultiTaskNetwork, Sizes, TaskNetwork
@@ -95,8 +97,14 @@ def build_network(
         hidden_layer_sizes=check_layers(estimator.hidden_layer_sizes),
         dropout=estimator.dropout,
         sharpness=estimator.attention_sharpness,
+        normalization=estimator.attention_normalization,
+        efficient=estimator.efficient,
+        nearness=build_nearness(estimator, encoder),
+        n_channels=encoder.n_channels_,
     )
-    tokens = build_tokens(encoder, embedding_dim, n_queries, generator)
+    context = build_context(sizes, n_queries, generator) if len(encoder.bags.prior_) else None
+    normalization = sizes.normalization
+    tokens = build_tokens(encoder, embedding_dim, n_queries, generator, normalization, context)
     field = groups[encoder.field_features_].tolist()
     if not estimator.explainable:
         return MultiTaskNetwork(tokens, n_tokens, n_outputs, sizes, generator, field)
@@ -107,7 +115,12 @@ def build_network(
 
 
 def build_tokens(
-    encoder: TableEncoder, embedding_dim: int, n_queries: int, generator: torch.Generator
+    encoder: TableEncoder,
+    embedding_dim: int,
+    n_queries: int,
+    generator: torch.Generator,
+    normalization: str = "softmax",
+    context: FieldContext | None = None,
 ) -> Tokens:
     """Return the tokens for a table's codes.
 
@@ -121,6 +134,10 @@ def build_tokens(
         Queries that read fields of several tokens, each in its own way.
     generator : torch.Generator
         Source of the initial weights.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How attention within fields of several tokens becomes weights.
+    context : FieldContext, default=None
+        Reads these fields in their order.
 
     Returns
     -------
@@ -140,8 +157,77 @@ def build_tokens(
     if len(encoder.bags.prior_):
         prior = torch.as_tensor(encoder.bags.prior_, dtype=torch.float32)
         n_fields = encoder.n_bags_
-        bags = BagTokens(prior, n_fields, n_queries, embedding_dim, generator)
-    return Tokens(numbers, categories, vectors, bags)
+        bags = BagTokens(
+            prior, n_fields, n_queries, embedding_dim, generator, normalization, context
+        )
+    return Tokens(numbers, categories, vectors, bags, encoder.n_channels_)
+
+
+def build_nearness(estimator: Any, encoder: TableEncoder) -> Nearness | None:
+    """Return which tokens may read which where they have an order.
+
+    Parameters
+    ----------
+    estimator : BaseMultiTaskAttention
+        Gives the parameters.
+    encoder : TableEncoder
+        The fitted encoder of X.
+
+    Returns
+    -------
+    nearness : Nearness or None
+        None where nothing has an order, or no token looks at another.
+
+    Raises
+    ------
+    ValueError
+        If a parameter asks for what has no meaning there.
+    """
+    window, causal = estimator.attention_window, estimator.causal
+    if estimator.efficient is not None and estimator.attention == "cross":
+        raise ValueError(
+            "efficient says how features look at each other, which attention 'self', 'double' and "
+            f"'hierarchical' let them do; got efficient={estimator.efficient!r} and "
+            "attention='cross'."
+        )
+    in_order = encoder.is_ordered_ and estimator.attention != "cross"
+    if in_order and not (estimator.efficient and encoder.n_channels_):
+        adaptive = window == "adaptive"
+        return Nearness(FARTHEST if isinstance(window, str) else window, adaptive, causal)
+    for name, asked in [("attention_window", window != "auto"), ("causal", causal)]:
+        if asked:
+            raise ValueError(
+                f"{name}={getattr(estimator, name)!r} says how words, items of a list or steps of "
+                "an array of three dimensions look at those before and after them. It needs an X "
+                'that has such, attention "self", "double" or "hierarchical", and for steps '
+                f"efficient=None; got {'an' if encoder.is_ordered_ else 'no'} order in X, "
+                f"attention={estimator.attention!r} and efficient={estimator.efficient!r}."
+            )
+    return None
+
+
+def build_context(sizes: Sizes, n_queries: int, generator: torch.Generator) -> FieldContext | None:
+    """Return what reads fields of several tokens in their order.
+
+    Parameters
+    ----------
+    sizes : Sizes
+        Sizes of the network.
+    n_queries : int
+        Queries that read the fields.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    context : FieldContext or None
+        float32, on the CPU; None where there is no order to read in.
+    """
+    if sizes.nearness is None:
+        return None
+    stack = sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout
+    encoder = local_encoder(*stack, sizes.nearness, generator)
+    return FieldContext(encoder, n_queries, sizes.embedding_dim, sizes.sharpness, generator)
 
 
 def build_features(

@@ -22,6 +22,7 @@ PART_SHARE = 0.25
 PART = "\0"
 
 Bag = tuple[NDArray[np.intp], dict[str, NDArray[Any]]]
+Link = tuple[tuple[int, ...], str]
 
 
 class Reader(Protocol):
@@ -36,8 +37,11 @@ class Reader(Protocol):
     def units(self, row: Any) -> list[str]:
         """Return the units of a row; parts are marked by `PART`."""
 
-    def words(self, row: Any) -> tuple[list[str], list[int], list[str]]:
-        """Return the words of a row, and pairs of a word's position and a unit about it."""
+    def names(self, row: Any) -> list[str]:
+        """Return the words of a row, in order."""
+
+    def links(self, row: Any) -> list[Link]:
+        """Return the units of a row, each with the positions of the words that it is about."""
 
 
 class TokenShares(NamedTuple):
@@ -89,6 +93,8 @@ class Vocabulary:
     ----------
     reader : Reader
         Knows what a row holds.
+    ordered : bool, default=False
+        Whether `transform` says where in a row its units are.
 
     Attributes
     ----------
@@ -105,8 +111,9 @@ class Vocabulary:
     n_buckets_: int
     prior_: NDArray[np.float64]
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, ordered: bool = False) -> None:
         self.reader = reader
+        self.ordered = ordered
 
     def fit(self, column: Column, weight: NDArray[np.float64]) -> Vocabulary:
         """Learn the codes.
@@ -161,11 +168,15 @@ class Vocabulary:
         Returns
         -------
         length : ndarray of shape (n_rows,)
-            Distinct codes of each row.
+            Tokens of each row.
         parts : dict of ndarray of shape (n_tokens,)
-            "id": the codes, increasing in each row; "value": 1 plus the logarithm of how often the
-            row holds each.
+            "id": the distinct codes, increasing in each row; "value": 1 plus the logarithm of how
+            often the row holds each. Of an ordered column instead the code of every unit, one
+            after the other, with a "value" of 1 and its "place", the position of the last word
+            that it is about.
         """
+        if self.ordered:
+            return self._in_order(column, dtype)
         ids: list[int] = []
         n_units = []
         for row in self.reader.rows(column):
@@ -177,6 +188,34 @@ class Vocabulary:
         held, times = np.unique(place * n_codes + np.array(ids, dtype=np.intp), return_counts=True)
         length = np.bincount(held // n_codes, minlength=len(n_units))
         return length, {"id": held % n_codes, "value": (1.0 + np.log(times)).astype(dtype)}
+
+    def _in_order(self, column: Column, dtype: DTypeLike) -> Bag:
+        ids: list[int] = []
+        places: list[int] = []
+        length = []
+        for row in self.reader.rows(column):
+            links = self.links(row)
+            ids.extend(self.code(unit) for _, unit in links)
+            places.extend(about[-1] for about, _ in links)
+            length.append(len(links))
+        value = np.ones(len(ids), dtype=dtype)
+        parts = {"id": np.array(ids, dtype=np.intp), "value": value}
+        return np.array(length, dtype=np.intp), {**parts, "place": np.array(places, dtype=np.intp)}
+
+    def links(self, row: Any) -> list[Link]:
+        """Return the units of a row in the order of the words that complete them.
+
+        Parameters
+        ----------
+        row : object
+            One of the reader's rows.
+
+        Returns
+        -------
+        links : list of (positions, unit)
+            Each unit, with the positions of the words that it is about.
+        """
+        return sorted(self.reader.links(row), key=lambda link: link[0][-1])
 
     def words(self, row: Any) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
         """Return the words of a row, and which codes are about which of them.
@@ -195,9 +234,10 @@ class Vocabulary:
         code : ndarray of shape (n_links,)
             A code of a unit about it.
         """
-        words, position, units = self.reader.words(row)
-        codes = [self.code(unit) for unit in units]
-        return words, np.array(position, dtype=np.intp), np.array(codes, dtype=np.intp)
+        links = [(place, unit) for about, unit in self.reader.links(row) for place in about]
+        codes = [self.code(unit) for _, unit in links]
+        position = np.array([place for place, _ in links], dtype=np.intp)
+        return self.reader.names(row), position, np.array(codes, dtype=np.intp)
 
     def code(self, unit: str) -> int:
         """Return the code of a unit.
@@ -225,6 +265,8 @@ class BagEncoder:
     ----------
     readers : sequence of Reader
         One per column.
+    ordered : bool, default=False
+        Whether `transform` says where in a row its units are.
 
     Attributes
     ----------
@@ -237,8 +279,9 @@ class BagEncoder:
     vocabularies_: list[Vocabulary]
     prior_: NDArray[np.float64]
 
-    def __init__(self, readers: Sequence[Reader]) -> None:
+    def __init__(self, readers: Sequence[Reader], ordered: bool = False) -> None:
         self.readers = list(readers)
+        self.ordered = ordered
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> BagEncoder:
         """Learn the codes of each column.
@@ -256,7 +299,7 @@ class BagEncoder:
             The fitted encoder.
         """
         self.vocabularies_ = [
-            Vocabulary(reader).fit(column, weight)
+            Vocabulary(reader, self.ordered).fit(column, weight)
             for reader, column in zip(self.readers, columns, strict=True)
         ]
         self.prior_ = np.concatenate([np.empty(0), *(own.prior_ for own in self.vocabularies_)])
@@ -286,10 +329,16 @@ class BagEncoder:
         for j, (column, vocabulary) in enumerate(zip(columns, self.vocabularies_, strict=True)):
             rows, names, of_word, of_token, n_words = [], [], [], [], 0
             for row, its in enumerate(vocabulary.reader.rows(column)):
-                words, position, code = vocabulary.words(its)
                 start = end[row, j] - length[row, j]
-                held = ids[start : end[row, j]] - first
-                of_token.append(start + held.searchsorted(code))
+                if self.ordered:
+                    links = [about for about, _ in vocabulary.links(its)]
+                    words = vocabulary.reader.names(its)
+                    position = np.array([place for about in links for place in about], np.intp)
+                    held = np.repeat(np.arange(len(links)), [len(about) for about in links])
+                else:
+                    words, position, code = vocabulary.words(its)
+                    held = (ids[start : end[row, j]] - first).searchsorted(code)
+                of_token.append(start + held)
                 of_word.append(n_words + position)
                 rows.append(np.full(len(words), row))
                 names += words

@@ -166,6 +166,8 @@ class TableEncoder:
         Encodes the numbers.
     text_encoder : transformer, callable or mapping, default=None
         Gives each text a vector, which is a token besides its words.
+    ordered : bool, default=False
+        Whether codes of texts and sequences say where in a row they are.
     """
 
     def __init__(
@@ -173,6 +175,7 @@ class TableEncoder:
         kinds: Sequence[Kind],
         numbers: BinEncoder | NormalScoreEncoder,
         text_encoder: Any = None,
+        ordered: bool = False,
     ) -> None:
         self.kinds = list(kinds)
         self.numbers = numbers
@@ -183,7 +186,7 @@ class TableEncoder:
         if not self.is_sparse_:
             several = [kind for kind in self.kinds if kind in SEVERAL]
             self.bags = BagEncoder(
-                [TextReader() if kind == "text" else SequenceReader() for kind in several]
+                [TextReader() if kind == "text" else SequenceReader() for kind in several], ordered
             )
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> TableEncoder:
@@ -277,6 +280,11 @@ class TableEncoder:
     def is_sparse_(self) -> bool:
         """Whether the table is a sparse matrix: one field, each of whose tokens is a feature."""
         return "sparse" in self.kinds
+
+    @property
+    def is_ordered_(self) -> bool:
+        """Whether there are words, items or steps, which follow each other."""
+        return any(kind in self.kinds for kind in ("text", "sequence", "steps"))
 
     @property
     def n_bags_(self) -> int:

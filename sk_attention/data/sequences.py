@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bags import Link
 from .columns import Column
 
 # Of a longer sequence only the end is read.
-MAX_STEPS = 1000
+MAX_STEPS = 4096
 
 # So many steps from the end have units of their own place.
 LAST_STEPS = 8
@@ -108,8 +109,8 @@ class SequenceReader:
         """
         return [unit for _, unit in _units(row)]
 
-    def words(self, row: Row) -> tuple[list[str], list[int], list[str]]:
-        """Return the items of a sequence, and what is about them.
+    def names(self, row: Row) -> list[str]:
+        """Return the items of a sequence.
 
         Parameters
         ----------
@@ -118,19 +119,31 @@ class SequenceReader:
 
         Returns
         -------
-        words : list of str
+        names : list of str
             Names of the items, in order.
-        position, units : list
-            Positions of items, and a unit about each.
         """
-        links = [(place, unit) for places, unit in _units(row) for place in places]
-        return [item[0] for item in row], [link[0] for link in links], [link[1] for link in links]
+        return [item[0] for item in row]
+
+    def links(self, row: Row) -> list[Link]:
+        """Return the units of a sequence, and what they are about.
+
+        Parameters
+        ----------
+        row : tuple
+            One of `rows`.
+
+        Returns
+        -------
+        links : list of (positions, unit)
+            Each unit, with the positions of the items that it is about.
+        """
+        return _units(row)
 
 
-def _units(row: Row) -> list[tuple[tuple[int, ...], str]]:
+def _units(row: Row) -> list[Link]:
     """Return each unit with the positions of the items that it is about."""
     read = [item[1:] or item for item in row]
-    units: list[tuple[tuple[int, ...], str]]
+    units: list[Link]
     units = [((place,), f"item {own}") for place, item in enumerate(read) for own in item]
     units += [
         ((place, place + 1), f"pair {one[-1]} {other[-1]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bags import PART
+from .bags import PART, Link
 from .columns import Column
 from .words import split_words, word_pairs, word_parts
 
@@ -57,13 +57,11 @@ class TextReader:
         words = split_words(row)
         units = [*words, *word_pairs(words)]
         for word in words:
-            if word not in self._parts:
-                self._parts[word] = _parts(word)
-            units += self._parts[word]
+            units += self._parts_of(word)
         return units
 
-    def words(self, row: str) -> tuple[list[str], list[int], list[str]]:
-        """Return the words of a text, and what is about them: a pair is about both of its words.
+    def names(self, row: str) -> list[str]:
+        """Return the words of a text.
 
         Parameters
         ----------
@@ -72,21 +70,35 @@ class TextReader:
 
         Returns
         -------
-        words : list of str
+        names : list of str
             In order.
-        position, units : list
-            Positions of words, and a unit about each.
+        """
+        return split_words(row)
+
+    def links(self, row: str) -> list[Link]:
+        """Return the units of a text, and what they are about: a pair, both of its words.
+
+        Parameters
+        ----------
+        row : str
+            A text.
+
+        Returns
+        -------
+        links : list of (positions, unit)
+            Each unit, with the positions of the words that it is about.
         """
         words = split_words(row)
-        position, units = [], []
+        links: list[Link] = []
         for place, word in enumerate(words):
-            own = [word, *_parts(word)]
-            units += own
-            position += [place] * len(own)
-        for place, pair in enumerate(word_pairs(words)):
-            units += [pair, pair]
-            position += [place, place + 1]
-        return words, position, units
+            links += [((place,), unit) for unit in (word, *self._parts_of(word))]
+        pairs = word_pairs(words)
+        return links + [((place, place + 1), pair) for place, pair in enumerate(pairs)]
+
+    def _parts_of(self, word: str) -> list[str]:
+        if word not in self._parts:
+            self._parts[word] = _parts(word)
+        return self._parts[word]
 
     def __getstate__(self) -> dict[str, dict[str, list[str]]]:
         """Leave out what is only remembered."""

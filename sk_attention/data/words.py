@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 
 # Of a longer text only the beginning is read.
-MAX_WORDS = 1000
+MAX_WORDS = 4096
 
 # Parts of a word have so many characters, its ends counted as one each.
 PART_SIZES = (3, 4)
@@ -37,7 +37,7 @@ def split_words(text: str) -> list[str]:
     Returns
     -------
     words : list of str
-        The first 1,000, in order.
+        The first 4,096, in order.
 
     Examples
     --------

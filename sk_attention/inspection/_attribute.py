@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from sk_attention._token_reading import check_level, named_tokens
+from sk_attention.nn.encoders import SelfAttentionEncoder
 
 from ._answers import per_task
 from ._integrated_gradients import by_field, by_token
@@ -153,6 +154,11 @@ def _rollout(estimator: Any, X: Any, level: str) -> Explained:
             'method="rollout" follows attention from feature to feature, which '
             f"{type(estimator).__name__} has not with attention='hierarchical', nor with "
             'columns of several tokens. Take method="integrated_gradients".'
+        )
+    if not isinstance(network.encoder, SelfAttentionEncoder):
+        raise ValueError(
+            'method="rollout" follows attention from feature to feature; steps of an array of '
+            'three dimensions look at each other as wholes. Take method="integrated_gradients".'
         )
 
     def traced(tokens: Tensor) -> Tensor:

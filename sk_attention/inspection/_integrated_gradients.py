@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sk_attention._token_reading import rows_at_a_time
+from sk_attention.nn.tokens import bag_codes
 
 from ._token_model import TokenModel
 
@@ -70,12 +71,12 @@ def by_token(model: TokenModel) -> NDArray[np.float64]:
 
 def _within(model: TokenModel, inputs: Any, slopes: Tensor, baseline: Tensor) -> Tensor:
     """Return what each token of fields of several does (N, K, C), of slopes (K, C, B, Q, T, D)."""
-    bags, length = model.network.tokens.bags, inputs["bag_length"]
-    codes = inputs["bag_id"], inputs["bag_value"]
+    bags, codes = model.network.tokens.bags, bag_codes(inputs)
+    id, value, length, _ = codes
     n_bags = length.shape[1]
     field = torch.repeat_interleave(length.flatten())  # of each token
     slopes, start = slopes[..., -n_bags:, :], baseline[..., -n_bags:, :]
-    shares, vectors = bags.within(*codes, length), bags.vectors(*codes)
+    shares, vectors = bags.within(*codes), bags.vectors(id, value)
     effects = slopes.new_zeros(len(vectors), *slopes.shape[:2])
     for query, share in enumerate(shares.unbind(1)):
         slope = slopes[:, :, :, query].flatten(2, 3)[:, :, field]  # K C N D

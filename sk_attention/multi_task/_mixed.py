@@ -89,6 +89,19 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
     attention_sharpness : float, default=0.7
         Standard deviation of the initial queries. 0 starts with uniform attention; larger values
         let attention concentrate.
+    attention_normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        What makes weights of the similarities between a task's query and the keys. "sparsemax"
+        gives most features a weight of exactly 0, "entmax" is between it and the softmax.
+    attention_window : int, "auto", "adaptive" or None, default="auto"
+        How many words, items or steps away self attention looks within a text, a list or an array
+        of three dimensions, whose tokens have an order: the cost is linear in their number, unless
+        None lets all look at all. "auto" is 64; "adaptive" lets each head learn how much of these
+        it needs.
+    causal : bool, default=False
+        Whether words, items and steps look back only, at what came before them.
+    efficient : {"inducing", "linear"} or None, default=None
+        How features look at each other where they are many, at a cost that is linear in their
+        number: by way of a few learned points, or without a softmax. None lets each look at each.
     numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
         How a number becomes a token: by a piecewise-linear function over quantile bins, or by
         learned sine and cosine waves.
@@ -231,6 +244,10 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         hidden_layer_sizes: int | Sequence[int] = (128, 128),
         dropout: float = 0.0,
         attention_sharpness: float = 0.7,
+        attention_normalization: str = "softmax",
+        attention_window: int | str | None = "auto",
+        causal: bool = False,
+        efficient: str | None = None,
         numeric_embedding: str = "piecewise",
         n_bins: int = 48,
         categorical_features: Any = "from_dtype",
@@ -268,6 +285,10 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.attention_sharpness = attention_sharpness
+        self.attention_normalization = attention_normalization
+        self.attention_window = attention_window
+        self.causal = causal
+        self.efficient = efficient
         self.numeric_embedding = numeric_embedding
         self.n_bins = n_bins
         self.categorical_features = categorical_features

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .multi_task import Read, Sizes, TaskNetwork
-from .tokens import Tokens
+from .tokens import Tokens, bag_codes
 from .towers import AdditiveTowers
 
 
@@ -110,7 +110,8 @@ class AdditiveNetwork(TaskNetwork):
         """
         bags = self.tokens.bags
         assert bags is not None
-        id, value, length = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
+        codes = bag_codes(inputs)
+        id, value, length, _ = codes
         n_bags = length.shape[1]
         field = torch.repeat_interleave(length.flatten())  # of each token
         row, bag = field // n_bags, field % n_bags
@@ -122,7 +123,7 @@ class AdditiveNetwork(TaskNetwork):
         for j in range(n_bags):
             own, token = (bag == j).nonzero().squeeze(1), j - n_bags
             effects[own] = self.towers.within(values[own], gates[row[own], ..., token], token)
-        within = bags.within(id, value, length).unsqueeze(-1)  # N Q 1
+        within = bags.within(*codes).unsqueeze(-1)  # N Q 1
         added = within * effects
         whole = self.towers.contributions(self.reading.value(tokens), weights) - mean  # B K C T
         whole = whole[..., -n_bags:].movedim(-1, 1).flatten(0, 1)  # BF K C
@@ -152,8 +153,9 @@ class AdditiveNetwork(TaskNetwork):
             own = tokens[:, 0] if tokens.ndim == 4 else tokens  # but for texts all lists are alike
             keys = self.text_key.to(tokens.dtype).expand(len(tokens), -1, -1)
             tokens = torch.cat([own[:, : -len(self.text_key)], keys], dim=1)
-        fields, within = (tokens, None) if self.pooling is None else self.pooling(tokens)
-        weights = self.reading.weights(self.encode(fields.flatten(0, -3))).mean(1)
+        fields, within, there = self.fields(tokens)
+        lists = fields.flatten(0, -3)
+        weights = self.reading.weights(self.encode(lists, there), there).mean(1)
         weights = self.by_task(weights, fields)
         if self.pooling is None or within is None:
             return weights

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .sparsity import sparse_weights
+
 # Up to this many tokens the plain softmax beats the fused kernel on a CPU
 # (benchmarks/speed/attention_kernels.py).
 PLAIN_TOKENS_ON_CPU = 32
@@ -19,12 +21,14 @@ def attention_weights(
     key: Tensor,
     token_mask: Tensor | None = None,
     forbidden: Tensor | None = None,
+    normalization: str = "softmax",
 ) -> Tensor:
     r"""Return the weights with which each query reads the tokens.
 
     .. math:: \alpha_{ij} = \mathrm{softmax}_j(q_i \cdot k_j / \sqrt{D})
 
     Scaled dot-product attention [1]_, computed in float32 at least, whatever autocast says.
+    ``normalization`` may put `sparse_weights` in the place of the softmax.
 
     Parameters
     ----------
@@ -38,6 +42,8 @@ def attention_weights(
     forbidden : Tensor of shape (Q, T), dtype bool, default=None
         True where a query must not read a token, whose weight is then exactly 0; every query must
         be left a token.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How similarities become weights: the last two give many tokens exactly 0.
 
     Returns
     -------
@@ -58,6 +64,13 @@ def attention_weights(
     """
     similarity = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+    if normalization != "softmax":
+        readable = torch.ones_like(similarity, dtype=torch.bool)
+        if token_mask is not None:
+            readable = readable & token_mask.unsqueeze(-2)
+        if forbidden is not None:
+            readable = readable & ~forbidden
+        return sparse_weights(similarity, normalization, readable.to(similarity.dtype))
     if forbidden is not None:
         similarity = similarity.masked_fill(forbidden, -torch.inf)
     if token_mask is None:
@@ -67,13 +80,82 @@ def attention_weights(
     return weights * real
 
 
-def ragged_attention_weights(similarity: Tensor, length: Tensor, mass: Tensor) -> Tensor:
+def grouped_attention_weights(
+    similarity: Tensor,
+    group: Tensor,
+    n_groups: int,
+    dim: int,
+    mass: Tensor | None = None,
+    normalization: str = "softmax",
+) -> Tensor:
+    r"""Return attention weights within groups of tokens.
+
+    .. math:: \alpha_j = m_j \exp(s_j) / \sum_{k \in g} m_k \exp(s_k)
+
+    for the tokens *k* of the group *g* of token *j*: a softmax in which a token of mass 2 weighs as
+    two of mass 1; or `sparse_weights` in its place.
+
+    Parameters
+    ----------
+    similarity : Tensor
+        Of each token to each query; the tokens along ``dim``.
+    group : Tensor of shape (T,), dtype int64
+        The group of each token, from 0 on.
+    n_groups : int
+        G.
+    dim : int
+        The dimension of the tokens, not negative.
+    mass : Tensor, default=None
+        Not negative, of a shape that broadcasts; None for 1 throughout.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How similarities become weights.
+
+    Returns
+    -------
+    weights : Tensor
+        Shaped as ``similarity``; they sum to 1 over the tokens of a group, unless all have mass 0.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_attention.nn.attention import grouped_attention_weights
+    >>> grouped_attention_weights(torch.zeros(1, 3), torch.tensor([0, 1, 1]), 2, dim=1)
+    tensor([[1.0000, 0.5000, 0.5000]])
+    """
+    shape = list(similarity.shape)
+    shape[dim] = n_groups
+    view = [1] * similarity.ndim
+    view[dim] = len(group)
+    index = group.view(view).expand_as(similarity)
+
+    def total(x: Tensor) -> Tensor:
+        return x.new_zeros(shape).index_add(dim, group, x)
+
+    def top(x: Tensor) -> Tensor:
+        return x.new_full(shape, -torch.inf).scatter_reduce(dim, index, x, "amax")
+
+    if normalization != "softmax":
+        mass = torch.ones_like(similarity) if mass is None else mass.expand_as(similarity)
+        return sparse_weights(
+            similarity,
+            normalization,
+            mass,
+            total=lambda x: total(x).index_select(dim, group),
+            top=lambda x: top(x).index_select(dim, group),
+        )
+    share = torch.exp(similarity - top(similarity.detach()).index_select(dim, group))
+    share = share if mass is None else mass * share
+    sums = total(share)
+    return share / torch.where(sums == 0, 1.0, sums).index_select(dim, group)
+
+
+def ragged_attention_weights(
+    similarity: Tensor, length: Tensor, mass: Tensor, normalization: str = "softmax"
+) -> Tensor:
     r"""Return attention weights within fields of any number of tokens, given end to end.
 
-    .. math:: \alpha_j = m_j \exp(s_j) / \sum_{k \in f} m_k \exp(s_k)
-
-    for the tokens *k* of the field *f* of token *j*: a softmax in which a token of mass 2 weighs as
-    two of mass 1. Nothing is padded, so that a field does not depend on the others.
+    `grouped_attention_weights` of the fields. Nothing is padded, so that a field does not depend on
+    the others.
 
     Parameters
     ----------
@@ -83,6 +165,8 @@ def ragged_attention_weights(similarity: Tensor, length: Tensor, mass: Tensor) -
         Tokens of each field, N in all; there may be none.
     mass : Tensor of shape (N,)
         Not negative; a token of mass 0 is as good as absent.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How similarities become weights.
 
     Returns
     -------
@@ -97,14 +181,10 @@ def ragged_attention_weights(similarity: Tensor, length: Tensor, mass: Tensor) -
     >>> ragged_attention_weights(torch.zeros(3, 1), length, mass).squeeze(1)
     tensor([1.0000, 0.2500, 0.7500])
     """
-    n_fields, n_queries = len(length), similarity.shape[1]
     field = torch.repeat_interleave(length)
-    top = similarity.new_zeros(n_fields, n_queries).scatter_reduce(
-        0, field.unsqueeze(1).expand_as(similarity), similarity.detach(), "amax", include_self=False
+    return grouped_attention_weights(
+        similarity, field, len(length), 0, mass.unsqueeze(1), normalization
     )
-    share = mass.unsqueeze(1) * torch.exp(similarity - top[field])
-    total = share.new_zeros(n_fields, n_queries).index_add(0, field, share)
-    return share / torch.where(total == 0, 1.0, total)[field]
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, token_mask: Tensor | None = None) -> Tensor:

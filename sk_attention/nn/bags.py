@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import ragged_attention_weights
+from .encoders.local_attention import FieldContext
 from .layers import TokenDropout
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:
@@ -34,6 +35,9 @@ class BagTokens(nn.Module):
     prior: how much the code stands out. A code that is given several times weighs as often. A field
     without tokens is a token of its own, zero until training has seen one.
 
+    Where tokens have places, a context may add to the score what the words about a token say: words
+    are the means of the vectors at a place, see `FieldContext`.
+
     No vector is ever copied per token: time and memory go by the number of tokens, not of codes.
 
     Parameters
@@ -48,6 +52,10 @@ class BagTokens(nn.Module):
         D.
     generator : torch.Generator
         Source of the initial vectors, normal with variance 1 / D.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How scores become weights.
+    context : FieldContext, default=None
+        Reads the words of each field in their order; None for bags.
     """
 
     def __init__(
@@ -57,15 +65,21 @@ class BagTokens(nn.Module):
         n_queries: int,
         embedding_dim: int,
         generator: torch.Generator,
+        normalization: str = "softmax",
+        context: FieldContext | None = None,
     ) -> None:
         super().__init__()
+        self.context = context
+        self.normalization = normalization
         self.score = nn.Parameter(prior.log().unsqueeze(1).repeat(1, n_queries) / SCORE_PACE)
         self.embedding = nn.Parameter(torch.empty(len(prior), embedding_dim))
         nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
         self.empty = nn.Parameter(torch.zeros(n_fields, embedding_dim))
         self.drop = TokenDropout(DROPPED_SHARE)
 
-    def within(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
+    def within(
+        self, id: Tensor, value: Tensor, length: Tensor, place: Tensor | None = None
+    ) -> Tensor:
         r"""Return the attention within each field, :math:`\alpha_{ij|f}`, of shape (N, Q).
 
         Parameters
@@ -76,18 +90,39 @@ class BagTokens(nn.Module):
             Their values.
         length : Tensor of shape (B, F)
             Tokens of each field.
+        place : Tensor of shape (N,), default=None
+            Where each token stands in its field: not decreasing, from 0 on without a gap.
         """
         mass = self.drop(value.abs().to(self.score.dtype))
-        return ragged_attention_weights(SCORE_PACE * self.score[id], length.flatten(), mass)
+        score = SCORE_PACE * self.score[id]
+        if self.context is not None:
+            assert place is not None
+            score = score + self._in_context(self.context, id, length.flatten(), place)
+        return ragged_attention_weights(score, length.flatten(), mass, self.normalization)
 
     def vectors(self, id: Tensor, value: Tensor) -> Tensor:
         """Return what is pooled (N, D): a field's token is its mean, weighed by `within`."""
         return value.unsqueeze(1).to(self.embedding.dtype) * self.embedding[id]
 
-    def forward(self, id: Tensor, value: Tensor, length: Tensor) -> Tensor:
+    def _in_context(
+        self, context: FieldContext, id: Tensor, length: Tensor, place: Tensor
+    ) -> Tensor:
+        """Return what the words about each token add to its scores (N, Q)."""
+        field = torch.repeat_interleave(length)
+        n_words = torch.zeros_like(length).scatter_reduce(0, field, place + 1, "amax")
+        word = (n_words.cumsum(0) - n_words)[field] + place
+        n_tokens = torch.bincount(word, minlength=int(n_words.sum()))
+        start = n_tokens.cumsum(0) - n_tokens
+        words = F.embedding_bag(id, self.embedding, start, mode="mean")
+        scores: Tensor = context(words, n_words)
+        return scores.to(self.score.dtype)[word]
+
+    def forward(
+        self, id: Tensor, value: Tensor, length: Tensor, place: Tensor | None = None
+    ) -> Tensor:
         """Return one token per row, query and field (B, Q, F, D); inputs as for `within`."""
         n_queries, n_fields = self.score.shape[1], length.shape[1]
-        weights = self.within(id, value, length) * value.unsqueeze(1).to(self.score.dtype)
+        weights = self.within(id, value, length, place) * value.unsqueeze(1).to(self.score.dtype)
         flat = length.flatten()
         start = flat.cumsum(0) - flat
         # one bag per query, row and field

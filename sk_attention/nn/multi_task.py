@@ -13,9 +13,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .encoders import FieldPooling, SelfAttentionEncoder
+from .encoders import (
+    EFFICIENT,
+    FieldPooling,
+    Nearness,
+    SelfAttentionBlock,
+    SelfAttentionEncoder,
+    StepContext,
+    local_encoder,
+    present_tokens,
+)
 from .reading import Reading, TaskMixture
-from .tokens import Tokens
+from .tokens import Tokens, bag_codes
 from .towers import GatedTowers, LinearTowers
 
 # Rows are evaluated so many at a time that what a layer writes stays near the processor.
@@ -34,6 +43,10 @@ class Sizes:
     hidden_layer_sizes: tuple[int, ...]
     dropout: float
     sharpness: float
+    normalization: str = "softmax"
+    efficient: str | None = None
+    nearness: Nearness | None = None  # where tokens have an order
+    n_channels: int | None = None  # where X is steps of so many numbers
 
 
 class Read(NamedTuple):
@@ -83,20 +96,27 @@ class TaskNetwork(nn.Module, ABC):
         self.n_readers = n_readers
         self.tokens = tokens
         self.pooling = (
-            FieldPooling(field, n_tasks, sizes.embedding_dim, sizes.sharpness, generator)
+            FieldPooling(
+                field,
+                n_tasks,
+                sizes.embedding_dim,
+                sizes.sharpness,
+                generator,
+                sizes.normalization,
+            )
             if sizes.attention == "hierarchical"
             else None
         )
-        self.encoder = (
-            None
-            if sizes.attention == "cross"
-            else SelfAttentionEncoder(
-                sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout, generator
-            )
-        )
+        self.n_channels = sizes.n_channels
+        self.encoder = build_encoder(sizes, generator)
         n_readings = 1 if sizes.attention == "self" else n_tasks
         self.reading = Reading(
-            n_readings * n_readers, sizes.embedding_dim, sizes.n_heads, sizes.sharpness, generator
+            n_readings * n_readers,
+            sizes.embedding_dim,
+            sizes.n_heads,
+            sizes.sharpness,
+            generator,
+            sizes.normalization,
         )
 
     def read(self, inputs: Mapping[str, Tensor]) -> Read:
@@ -108,14 +128,41 @@ class TaskNetwork(nn.Module, ABC):
 
         Where each query makes tokens of its own they are (B, Q, T, D).
         """
-        fields, within = (tokens, None) if self.pooling is None else self.pooling(tokens)
+        fields, within, there = self.fields(tokens)
         lists = fields.flatten(0, -3)  # BQ F D where each query has a list of its own
         weights, representation = (
-            self.by_task(read, fields) for read in self.reading(lists, self.encode(lists))
+            self.by_task(read, fields)
+            for read in self.reading(lists, self.encode(lists, there), there)
         )
         if self.pooling is not None and within is not None:
             weights = weights[..., self.pooling.field] * within.unsqueeze(2)
         return Read(tokens, weights.mean(2), representation.mean(2))
+
+    def fields(self, tokens: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return what queries choose among, with what is chosen within it, and what is there.
+
+        Parameters
+        ----------
+        tokens : Tensor of shape (B, T, D) or (B, Q, T, D)
+            Tokens, each query's own in the second case.
+
+        Returns
+        -------
+        fields : Tensor of shape (B, F, D) or (B, Q, F, D)
+            Tokens that tasks choose among: fields, where tasks pool these.
+        within : Tensor of shape (B, Q, T) or None
+            Weight of each token within its field, where tasks pool fields.
+        there : Tensor of shape (B, F) or (BQ, F), dtype bool, or None
+            Which are of steps that are there; None where there are no steps.
+        """
+        fields, within, n_channels = tokens, None, self.n_channels
+        if self.pooling is not None:
+            fields, within = self.pooling(tokens, self.present(tokens))
+            n_channels = n_channels and 1
+        there = None
+        if n_channels is not None:
+            there = present_tokens(fields.flatten(0, -3), n_channels)
+        return fields, within, there
 
     def within(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return where each task looks within the fields that hold several tokens.
@@ -131,17 +178,21 @@ class TaskNetwork(nn.Module, ABC):
             Attention of each token: that of its field times that within the field.
         """
         assert self.tokens.bags is not None
-        codes = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
-        length = codes[-1]
+        codes = bag_codes(inputs)
+        length = codes[2]
         fields = self.read(inputs).weights[..., -length.shape[1] :]  # B K F
         fields = fields.transpose(1, 2).flatten(0, 1).repeat_interleave(length.flatten(), dim=0)
         return fields * self.tokens.bags.within(*codes)
 
-    def encode(self, tokens: Tensor) -> Tensor:
+    def present(self, tokens: Tensor) -> Tensor | None:
+        """Return which tokens (B, T) are of steps that are there; None where there are no steps."""
+        return None if self.n_channels is None else present_tokens(tokens, self.n_channels)
+
+    def encode(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
         """Return the tokens with what they learn from each other (B, T, D): the keys' source."""
         if self.encoder is None:
             return tokens
-        encoded: Tensor = self.encoder(tokens)
+        encoded: Tensor = self.encoder(tokens, token_mask)
         return encoded
 
     def by_task(self, read: Tensor, fields: Tensor) -> Tensor:
@@ -185,6 +236,35 @@ class TaskNetwork(nn.Module, ABC):
     @abstractmethod
     def cells_of_a_row(self) -> int:
         """Return how many numbers the towers hold at once for a row, about."""
+
+
+def build_encoder(
+    sizes: Sizes, generator: torch.Generator
+) -> SelfAttentionEncoder | StepContext | None:
+    """Return what relates the fields of a row to each other.
+
+    Parameters
+    ----------
+    sizes : Sizes
+        Sizes of the network.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    encoder : nn.Module or None
+        None where keys are the fields' own.
+    """
+    if sizes.attention == "cross":
+        return None
+    stack = sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout
+    if sizes.efficient is None and sizes.n_channels is not None:
+        assert sizes.nearness is not None
+        encoder = local_encoder(*stack, sizes.nearness, generator)
+        # hierarchical attention has pooled the channels of a step before
+        return StepContext(encoder, 1 if sizes.attention == "hierarchical" else sizes.n_channels)
+    block = SelfAttentionBlock if sizes.efficient is None else EFFICIENT[sizes.efficient]
+    return SelfAttentionEncoder(*stack, generator, block)
 
 
 class MultiTaskNetwork(TaskNetwork):

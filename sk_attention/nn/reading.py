@@ -37,6 +37,8 @@ class Reading(nn.Module):
         Standard deviation of the initial queries: 0 starts with uniform attention.
     generator : torch.Generator
         Source of the initial weights.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        What stands for the softmax above.
     """
 
     forbidden: Tensor | None
@@ -48,9 +50,11 @@ class Reading(nn.Module):
         n_heads: int,
         sharpness: float,
         generator: torch.Generator,
+        normalization: str = "softmax",
     ) -> None:
         super().__init__()
         self.n_heads = n_heads
+        self.normalization = normalization
         self.query = nn.Parameter(torch.empty(n_queries, embedding_dim))
         nn.init.normal_(self.query, std=sharpness, generator=generator)
         self.norm = nn.LayerNorm(embedding_dim)
@@ -89,7 +93,7 @@ class Reading(nn.Module):
         key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
         query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
         mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        return attention_weights(query, key, mask, self.forbidden)
+        return attention_weights(query, key, mask, self.forbidden, self.normalization)
 
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:

@@ -58,6 +58,7 @@ class PiecewiseTokens(nn.Module):
     def __init__(self, edges: Tensor, embedding_dim: int, generator: torch.Generator) -> None:
         super().__init__()
         n_fields, n_bins = edges.shape[0], edges.shape[1] - 1
+        self.n_bins = n_bins
         self.register_buffer("edges", edges)
         # row `offset + bin` of the flat table; bin n_bins is the missing number
         offset = torch.arange(n_fields, dtype=torch.int32) * (n_bins + 1)
@@ -167,8 +168,11 @@ class Tokens(nn.Module):
     vectors : VectorTokens, default=None
         Turns the input ``vector`` into tokens.
     bags : BagTokens, default=None
-        Turns the inputs ``bag_id``, ``bag_value`` and ``bag_length`` into one token per field and
-        query.
+        Turns the inputs ``bag_id``, ``bag_value``, ``bag_length`` and, where there is an order,
+        ``bag_place`` into one token per field and query.
+    n_channels : int, default=None
+        Numbers of a step, where the numbers are those of steps: the tokens of a step that misses
+        all of them are zeros.
     """
 
     def __init__(
@@ -177,8 +181,10 @@ class Tokens(nn.Module):
         categories: CategoryTokens | None,
         vectors: VectorTokens | None = None,
         bags: BagTokens | None = None,
+        n_channels: int | None = None,
     ) -> None:
         super().__init__()
+        self.n_channels = n_channels
         self.numbers = numbers
         self.categories = categories
         self.vectors = vectors
@@ -191,15 +197,42 @@ class Tokens(nn.Module):
         """
         parts = []
         if isinstance(self.numbers, PiecewiseTokens):
-            parts.append(self.numbers(inputs["bin"], inputs["fraction"]))
+            numbers = self.numbers(inputs["bin"], inputs["fraction"])
+            parts.append(self._of_steps(numbers, inputs["bin"] == self.numbers.n_bins))
         elif self.numbers is not None:
-            parts.append(self.numbers(inputs["value"], inputs["missing"]))
+            numbers = self.numbers(inputs["value"], inputs["missing"])
+            parts.append(self._of_steps(numbers, inputs["missing"]))
         if self.categories is not None:
             parts.append(self.categories(inputs["category"]))
         if self.vectors is not None:
             parts.append(self.vectors(inputs["vector"]))
         if self.bags is not None:
-            pooled = self.bags(inputs["bag_id"], inputs["bag_value"], inputs["bag_length"])
+            pooled = self.bags(*bag_codes(inputs))
             parts = [part.unsqueeze(1).expand(-1, pooled.shape[1], -1, -1) for part in parts]
             parts.append(pooled)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)
+
+    def _of_steps(self, numbers: Tensor, missing: Tensor) -> Tensor:
+        """Return the tokens (B, F, D) of numbers, zeros for steps of which all are missing."""
+        if self.n_channels is None:
+            return numbers
+        absent = missing.unflatten(1, (-1, self.n_channels)).all(2)
+        absent = absent.repeat_interleave(self.n_channels, dim=1)
+        return numbers.masked_fill(absent.unsqueeze(-1), 0.0)
+
+
+def bag_codes(inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Return what `BagTokens` reads of encoded rows.
+
+    Parameters
+    ----------
+    inputs : mapping of str to Tensor
+        Encoded rows.
+
+    Returns
+    -------
+    id, value, length, place : Tensor
+        Of the fields of several tokens; no place where they have no order.
+    """
+    id, value, length = inputs["bag_id"], inputs["bag_value"], inputs["bag_length"]
+    return id, value, length, inputs.get("bag_place")

@@ -13,7 +13,7 @@ Optimizer = torch.optim.Optimizer
 BuildOptimizer = Callable[..., Optimizer]
 
 # Parameters named so are spared by weight decay although they are matrices.
-_SPARED = ("query", "scale", "logit", "bias")
+_SPARED = ("query", "points", "scale", "logit", "bias")
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -38,7 +38,8 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
     spared: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         words = name.split(".")
-        spare = parameter.ndim < 2 or "tokens" in words or words[-1] in _SPARED
+        embedded = "tokens" in words and "context" not in words
+        spare = parameter.ndim < 2 or embedded or words[-1] in _SPARED
         (spared if spare else decayed).append(parameter)
     return [
         {"params": decayed, "weight_decay": weight_decay},

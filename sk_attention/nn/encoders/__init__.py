@@ -1,6 +1,19 @@
 """What tokens learn from each other before the tasks read them: one kind of context per file."""
 
+from .efficient import EFFICIENT
 from .field_pooling import FieldPooling
-from .self_attention import SelfAttentionEncoder
+from .local_attention import FieldContext, Nearness, local_encoder
+from .self_attention import SelfAttentionBlock, SelfAttentionEncoder
+from .step_attention import StepContext, present_tokens
 
-__all__ = ["FieldPooling", "SelfAttentionEncoder"]
+__all__ = [
+    "EFFICIENT",
+    "FieldContext",
+    "FieldPooling",
+    "Nearness",
+    "SelfAttentionBlock",
+    "SelfAttentionEncoder",
+    "StepContext",
+    "local_encoder",
+    "present_tokens",
+]

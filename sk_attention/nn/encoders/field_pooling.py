@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sk_attention.nn.attention import grouped_attention_weights
 from sk_attention.nn.layers import linear
 
 
@@ -36,6 +37,8 @@ class FieldPooling(nn.Module):
         Standard deviation of the initial queries: 0 starts with uniform attention.
     generator : torch.Generator
         Source of the initial weights.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How similarities become weights.
 
     References
     ----------
@@ -51,8 +54,10 @@ class FieldPooling(nn.Module):
         embedding_dim: int,
         sharpness: float,
         generator: torch.Generator,
+        normalization: str = "softmax",
     ) -> None:
         super().__init__()
+        self.normalization = normalization
         self.n_fields = max(field) + 1
         self.register_buffer("field", torch.tensor(field), persistent=False)
         self.query = nn.Parameter(torch.empty(n_queries, embedding_dim))
@@ -60,13 +65,15 @@ class FieldPooling(nn.Module):
         self.norm = nn.LayerNorm(embedding_dim)
         self.key = linear(embedding_dim, embedding_dim, generator)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Pool one batch of rows.
 
         Parameters
         ----------
         tokens : Tensor of shape (B, T, D) or (B, Q, T, D)
             Tokens of the rows, or of each query.
+        token_mask : Tensor of shape (B, T), dtype bool, default=None
+            True marks a real token.
 
         Returns
         -------
@@ -80,13 +87,12 @@ class FieldPooling(nn.Module):
         query = self.query.to(key.dtype).unsqueeze(-1)  # Q D 1
         similarity = (key @ query).squeeze(-1) * key.shape[-1] ** -0.5  # B Q T
         similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
-        shape = (*similarity.shape[:2], self.n_fields)
-        top = similarity.new_full(shape, -torch.inf).scatter_reduce(
-            2, self.field.expand_as(similarity), similarity.detach(), "amax"
+        mass = None if token_mask is None else token_mask.unsqueeze(1).to(similarity.dtype)
+        weights = grouped_attention_weights(
+            similarity, self.field, self.n_fields, 2, mass, self.normalization
         )
-        share = torch.exp(similarity - top[..., self.field])
-        total = share.new_zeros(shape).index_add(2, self.field, share)
-        weights = share / total[..., self.field]
         weighted = weights.unsqueeze(-1).to(tokens.dtype) * tokens  # B Q T D
-        fields = weighted.new_zeros(*shape, tokens.shape[-1]).index_add(2, self.field, weighted)
+        fields = weighted.new_zeros(*weights.shape[:2], self.n_fields, tokens.shape[-1]).index_add(
+            2, self.field, weighted
+        )
         return fields, weights

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -48,19 +51,28 @@ class SelfAttentionBlock(nn.Module):
         self.contract = linear(2 * embedding_dim, embedding_dim, generator)
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, token_mask: Any = None) -> Tensor:
         """Return tokens of the same shape (B, T, D), each having seen the real others."""
         query, key, value = self._split(tokens)
-        tokens = tokens + self.out(merge_heads(attend(query, key, value, token_mask)))
+        mixed = self.mix(query, key, value, token_mask)
+        tokens = tokens + self.out(merge_heads(mixed))
         hidden = self.dropout(F.gelu(self.expand(self.norm_hidden(tokens))))
         out: Tensor = tokens + self.contract(hidden)
         return out
+
+    def mix(self, query: Tensor, key: Tensor, value: Tensor, among: Any) -> Tensor:
+        """Return what tokens (B, H, T, D/H) read; ``among`` (B, T) is True for real ones."""
+        return attend(query, key, value, among)
 
     def weights(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
         """Return how much of each token (columns) goes to each (rows), (B, T, T): heads' mean."""
         query, key, _ = self._split(tokens)
         mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        return attention_weights(query, key, mask).mean(1)
+        return self.weigh(query, key, mask).mean(1)
+
+    def weigh(self, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the weights (B, H, T, T) with which `mix` reads; ``mask`` is (B, 1, T)."""
+        return attention_weights(query, key, mask)
 
     def _split(self, tokens: Tensor) -> list[Tensor]:
         """Return queries, keys and values, each (B, H, T, D/H)."""
@@ -83,6 +95,8 @@ class SelfAttentionEncoder(nn.Module):
         Dropout of each block.
     generator : torch.Generator
         Source of the initial weights.
+    block : callable, default=SelfAttentionBlock
+        Makes a block of ``embedding_dim``, ``n_heads``, ``dropout`` and ``generator``.
     """
 
     def __init__(
@@ -92,13 +106,14 @@ class SelfAttentionEncoder(nn.Module):
         n_layers: int,
         dropout: float,
         generator: torch.Generator,
+        block: Callable[..., SelfAttentionBlock] = SelfAttentionBlock,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            SelfAttentionBlock(embedding_dim, n_heads, dropout, generator) for _ in range(n_layers)
+            block(embedding_dim, n_heads, dropout, generator) for _ in range(n_layers)
         )
 
-    def forward(self, tokens: Tensor, token_mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, token_mask: Any = None) -> Tensor:
         """Return tokens of the same shape (B, T, D), each having seen the real others."""
         for block in self.blocks:
             tokens = block(tokens, token_mask)
