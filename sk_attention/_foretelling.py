@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._asking import Asked
 from ._build import auto_members, build_features
-from ._history_reading import HistoryReadingMixin
 from ._inputs import read_columns
 from ._interactions import Ids
 from ._outcomes import (
@@ -25,13 +25,13 @@ from ._outcomes import (
     one_label,
     outcome_column,
 )
-from ._recommending import Asked
 from ._recording import has_items
 from ._retrieval import row_slices
+from ._surroundings import SurroundingsMixin
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
-from .nn.items import Described, ItemVectors
+from .nn.items import ItemVectors
 from .nn.outcome import OutcomeNetwork
 
 HIDDEN_LAYER_SIZES = (128, 128)
@@ -47,7 +47,7 @@ def scores_rows(estimator: Any) -> bool:
     return bool(estimator.task != "regression")
 
 
-class ForetellingMixin(HistoryReadingMixin):
+class ForetellingMixin(SurroundingsMixin):
     """Labels of interactions, from the user, the item, what is known of both, and the history."""
 
     task: str
@@ -103,10 +103,8 @@ class ForetellingMixin(HistoryReadingMixin):
     def _row_codes(self, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
         """Return what is known of rows before anything becomes of them."""
         user = columns[self._roles.who_and_what[0]]
-        described = {} if self._user_table is None else self._user_table.codes(user, self._floats)
         return {
             **self._asked_group.codes(columns, self._floats),
-            **described,
             "user": self._label_users.codes(user),
         }
 
@@ -131,19 +129,6 @@ class ForetellingMixin(HistoryReadingMixin):
             self._usual_gap if self._has_times else None,
             generator,
         )
-
-    def _described(self, generator: torch.Generator) -> Described | None:
-        """Return what is said of the items elsewhere."""
-        if self._item_table is None:
-            return None
-        estimator: Any = self
-        met = np.zeros(len(self.items_) + 1, dtype=bool)
-        met[self._histories.items] = True
-        features = build_features(self._item_table.group_, estimator.embedding_dim, generator)
-        assert features is not None  # a table has a column beside that of ids
-        codes = self._item_table.codes(Column("items_", self.items_))
-        tensors = {name: torch.as_tensor(values) for name, values in codes.items()}
-        return Described(features, tensors, torch.as_tensor(met[1:]))
 
     def _outcome_loss(self) -> OutcomeLoss:
         return OutcomeLoss(foretells_classes(self), float(self._label_encoder.null_loss_[0]))
@@ -247,18 +232,12 @@ class ForetellingMixin(HistoryReadingMixin):
         measure = accuracy_score if foretells_classes(self) else r2_score
         return float(measure(y, self.predict(X), sample_weight=sample_weight))
 
-    def _asked_codes(
-        self, columns: Sequence[Column], items: NDArray[np.int64]
-    ) -> dict[str, NDArray[Any]]:
+    def _asked_codes(self, columns: Sequence[Column], items: NDArray[np.int64]) -> dict[str, Any]:
         if self.task == "ranking":
-            return {}
-        return {**self._row_codes(columns), "asked_item": items}
-
-    @property
-    def _floats(self) -> type[np.floating[Any]]:
-        """What codes that are no whole numbers are held in: what the network computes in."""
-        estimator: Any = self
-        return np.float64 if estimator.precision == "float64" else np.float32
+            return super()._asked_codes(columns, items)
+        user = columns[self._roles.who_and_what[0]]
+        described = self._user_codes(user, self._user_table)
+        return {**self._row_codes(columns), **described, "asked_item": items}
 
     def _last_rows(self) -> Asked:
         """Return the last event of each user, as rows that ask."""
@@ -269,9 +248,10 @@ class ForetellingMixin(HistoryReadingMixin):
             for name, values in histories.codes.items()
             if name.startswith(("user", "asked."))
         }
-        items = histories.items[last]
+        users, items = histories.users[last], histories.items[last]
+        codes |= self._user_codes(Column("users_", self.users_[users]), self._user_table)
         codes["asked_item"] = items
-        return Asked(histories.users[last], items, histories.times[last], codes)
+        return Asked(users, items, histories.times[last], codes)
 
     def _outcomes(self, X: Any) -> NDArray[np.float64]:
         """Return log probabilities (n_samples, n_classes), or standardised numbers."""

@@ -285,12 +285,6 @@ def test_items_that_nobody_met_are_ranked_by_what_is_said_of_them(attention):
     assert (kind[new.astype(int)] == (np.arange(90) % 3)[:, None]).mean() > 0.8
 
 
-def test_features_of_users_play_no_part_in_rankings_and_are_refused():
-    users = pd.DataFrame({"user_id": [0, 1], "age": [20, 30]})
-    with pytest.raises(ValueError, match="user_features tells of users whose labels are foretold"):
-        recommender(user_features=users).fit(X)
-
-
 @pytest.mark.parametrize("parameters", [{"task": "regression"}, {"item_features": ITEMS}])
 def test_only_plain_rankings_are_learned_further(parameters):
     with pytest.raises(ValueError, match="partial_fit of AttentionRecommender needs"):
