@@ -1,30 +1,13 @@
-"""Who asks a fitted recommender, and what answers where there are neither users nor items."""
+"""What is answered where there are neither users nor items."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._inputs import read_columns
-
-
-class Asked(NamedTuple):
-    """Rows that ask for recommendations, or for the score of an item."""
-
-    users: NDArray[np.int64]  # from 0, -1 is unknown
-    items: NDArray[np.int64] | None  # codes
-    at: NDArray[np.float64]
-    codes: Mapping[str, NDArray[Any]] = MappingProxyType({})  # what else a network reads of them
-
-    def take(self, rows: slice) -> Asked:
-        """Return some of the rows."""
-        items = None if self.items is None else self.items[rows]
-        codes = {name: values[rows] for name, values in self.codes.items()}
-        return Asked(self.users[rows], items, self.at[rows], codes)
 
 
 class FieldAnswers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._answers import Asked
+from ._asking import Asked
 from ._build import auto_members, build_features
-from ._history_reading import HistoryReadingMixin
 from ._interactions import Ids
 from ._label_answers import LabelAnswers
 from ._labels import LabelColumns
@@ -28,10 +27,12 @@ from ._outcomes import (
     outcome_column,
 )
 from ._recording import has_items
+from ._side_tables import SideTable
+from ._surroundings import SurroundingsMixin
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
 from .data.targets import ClassEncoder
-from .nn.items import Described, ItemVectors
+from .nn.items import ItemVectors
 from .nn.outcome import OutcomeNetwork
 
 HIDDEN_LAYER_SIZES = (128, 128)
@@ -55,7 +56,7 @@ def scores_rows(estimator: Any) -> bool:
     return bool(estimator.task != "regression")
 
 
-class ForetellingMixin(HistoryReadingMixin):
+class ForetellingMixin(SurroundingsMixin):
     """Labels of interactions, from the user, the item, what is known of both, and the history."""
 
     task: str
@@ -64,6 +65,7 @@ class ForetellingMixin(HistoryReadingMixin):
     _label_users: Ids
     _event_group: ColumnGroup
     _asked_group: ColumnGroup
+    _column_names: list[str]
 
     # ---- fit -----------------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class ForetellingMixin(HistoryReadingMixin):
         labelled = [*columns, outcome_column(values, observed)]
         self._event_group = event_group(others, len(columns), self.task).fit(labelled, weight)
         self._asked_group = ColumnGroup("asked", others).fit(columns, weight)
+        self._column_names = [column.name for column in columns]
         self._learn_ids(columns)
         self._label_users = self._user_ids
         codes = self._labelled_codes(columns, values, observed)
@@ -143,10 +146,8 @@ class ForetellingMixin(HistoryReadingMixin):
     def _row_codes(self, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
         """Return what is known of rows before anything becomes of them."""
         user = columns[self._roles.who_and_what[0]]
-        described = {} if self._user_table is None else self._user_table.codes(user, self._floats)
         return {
             **self._asked_group.codes(columns, self._floats),
-            **described,
             "user": self._label_users.codes(user),
         }
 
@@ -171,19 +172,6 @@ class ForetellingMixin(HistoryReadingMixin):
             self._usual_gap if self._has_times else None,
             generator,
         )
-
-    def _described(self, generator: torch.Generator) -> Described | None:
-        """Return what is said of the items elsewhere."""
-        if self._item_table is None:
-            return None
-        estimator: Any = self
-        met = np.zeros(len(self.items_) + 1, dtype=bool)
-        met[self._histories.items] = True  # an event of it is in a history, which reads it
-        features = build_features(self._item_table.group_, estimator.embedding_dim, generator)
-        assert features is not None  # a table has a column beside that of ids
-        codes = self._item_table.codes(Column("items_", self.items_))
-        tensors = {name: torch.as_tensor(values) for name, values in codes.items()}
-        return Described(features, tensors, torch.as_tensor(met[1:]))
 
     def _outcome_loss(self) -> OutcomeLoss:
         return OutcomeLoss(foretells_classes(self), float(self._label_encoder.null_loss_[0]))
@@ -283,32 +271,34 @@ class ForetellingMixin(HistoryReadingMixin):
         check_is_fitted(self)
         return LabelAnswers(self)
 
-    def _asked_codes(
-        self, columns: Sequence[Column], items: NDArray[np.int64]
-    ) -> dict[str, NDArray[Any]]:
+    def _asked_codes(self, columns: Sequence[Column], items: NDArray[np.int64]) -> dict[str, Any]:
         if self.task == "ranking":
-            return {}
-        return {**self._row_codes(columns), "asked_item": items}
+            return super()._asked_codes(columns, items)
+        user = columns[self._roles.who_and_what[0]]
+        described = self._user_codes(user, self._user_table)
+        return {**self._row_codes(columns), **described, "asked_item": items}
 
-    def _asker_codes(self, who: Column, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
+    def _asker_codes(
+        self, user: Column, columns: Sequence[Column], told: SideTable | None
+    ) -> dict[str, Any]:
         if self.task == "ranking":
-            return super()._asker_codes(who, known)
-        names = map(str, getattr(self, "feature_names_in_", range(self.n_features_in_)))
-        nothing = np.full(len(who.values), None, dtype=object)
-        columns = [known.get(name, Column(name, nothing)) for name in names]
-        columns[self._roles.who_and_what[0]] = who
-        return self._row_codes(columns)
-
-    def _unknown_events(self, n_events: int) -> dict[str, NDArray[Any]]:
-        if self.task == "ranking":
-            return super()._unknown_events(n_events)
-        return self._event_group.unknown(n_events, self._floats)
+            return super()._asker_codes(user, columns, told)
+        known = {column.name: column for column in columns}
+        nothing = np.full(len(user), None, dtype=object)
+        row = [known.get(name, Column(name, nothing)) for name in self._column_names]
+        row[self._roles.who_and_what[0]] = user
+        return {**self._row_codes(row), **self._user_codes(user, told)}
 
     @property
-    def _floats(self) -> type[np.floating[Any]]:
-        """What codes that are no whole numbers are held in: what the network computes in."""
-        estimator: Any = self
-        return np.float64 if estimator.precision == "float64" else np.float32
+    def _reads_askers(self) -> bool:
+        if self.task == "ranking":
+            return super()._reads_askers
+        return self._user_table is not None or len(self._asked_group) > 0
+
+    def _unknown_event_codes(self, n_events: int) -> dict[str, Any]:
+        if self.task == "ranking":
+            return super()._unknown_event_codes(n_events)
+        return self._event_group.unknown(n_events, self._floats)
 
     def _last_rows(self) -> Asked:
         """Return the last event of each user, as rows that ask."""
@@ -319,6 +309,7 @@ class ForetellingMixin(HistoryReadingMixin):
             for name, values in histories.codes.items()
             if name.startswith(("user", "asked."))
         }
-        items = histories.items[last]
+        users, items = histories.users[last], histories.items[last]
+        codes |= self._user_codes(Column("users_", self.users_[users]), self._user_table)
         codes["asked_item"] = items
-        return Asked(histories.users[last], items, histories.times[last], codes)
+        return Asked(users, items, histories.times[last], codes)

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ._answers import Asked
+from ._asking import Asked
 from ._best_items import best_items
 from ._recommending import RecommendingMixin, check_k
 from ._recording import has_items, ranks_items
@@ -153,7 +153,9 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
             the same shape, as `attend` returns them. With ``attention`` "cross" or "double" also
             ``contributions`` of that shape, what the row's item scores by reading each event, and
             ``base`` of shape (n_samples,), what it scores otherwise: the sum of them all is what
-            `decision_function` returns.
+            `decision_function` returns. Rankings that read the context or features of users have
+            ``context`` and ``user`` of shape (n_samples,): by how much more than the mean of all
+            items the row's item scores than if they were unknown; NaN for an unknown item.
         """
         asked = self._rows(X)
         queries = self._queries(asked)
@@ -162,20 +164,35 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         items = np.full(codes.shape, None, dtype=object)
         items[known] = self.items_[codes[known] - 1]
         explained = Bunch(history=items, weights=np.concatenate(list(self._attention(asked))))
-        if ranks_items(self) and self._n_reading:
-            assert asked.items is not None
+        if not ranks_items(self):
+            return explained
+        assert asked.items is not None
+        explained.update(self._said_of_askers(queries, asked.items - 1))
+        if self._n_reading:
             contributions = self._contributions(queries, asked.items - 1)
             scores = self._answers.pair_scores(queries, asked.items - 1)
             explained.update(contributions=contributions, base=scores - contributions.sum(axis=1))
         return explained
 
+    def _said_of_askers(
+        self, queries: Queries, items: NDArray[np.int64]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return what one item each scores for what is known of who asks, and in which context."""
+        return {}
+
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
-        """Return what scores the items: vectors of histories, and 1 instead where there is none."""
-        nobody = self._without_history(queries)
-        if self.net_.module_.encoder is None:
-            vectors = np.zeros((len(queries), self._catalogue.items.shape[1] - 1))
-        else:
-            vectors = np.where(nobody[:, None], 0.0, self._vectors(queries))
+        """Return what scores the items: vectors of histories, and 1 where there is none.
+
+        Where there is none, what is popular is corrected by how the vector differs from that of one
+        of whom nothing is known: not at all, if nothing is.
+        """
+        nobody, module = self._without_history(queries), self.net_.module_
+        n_dims = self._catalogue.items.shape[1] - 1
+        vectors = np.zeros((len(queries), n_dims), dtype=np.float32)
+        if module.encoder is not None or module.reads_askers:
+            vectors = self._forward(module.first_vector, queries, (n_dims,))
+        unknown = self._stranger if module.reads_askers else vectors[nobody]
+        vectors[nobody] -= unknown
         return np.column_stack([vectors, nobody]).astype(np.float32)
 
     def _without_history(self, queries: Queries) -> NDArray[np.bool_]:

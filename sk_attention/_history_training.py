@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ._answers import Asked
 from ._foretelling import ForetellingMixin
 from ._index import CellIndex, import_faiss
 from ._random import draw_seed
@@ -57,8 +56,10 @@ class HistoryTrainingMixin(ForetellingMixin):
     # parameters of the estimator
     attention: str
     session_gap: Any
+    context: Any
     item_features: Any
     user_features: Any
+    text_features: Any
     embedding_dim: int
     n_heads: int
     n_layers: int
@@ -124,10 +125,10 @@ class HistoryTrainingMixin(ForetellingMixin):
                     f"{name} must be {usual!r} with task={self.task!r}: it says how items are "
                     f"ranked; got {getattr(self, name)!r}."
                 )
-        if self.task == "ranking" and self.user_features is not None:
+        if self.task != "ranking" and self.context is not None:
             raise ValueError(
-                "user_features tells of users whose labels are foretold: it needs "
-                "task='classification' or task='regression', got task='ranking'."
+                f"context must be None with task={self.task!r}, which reads all columns of a row "
+                f"but its label; got {self.context!r}."
             )
         for name, usual in (("loss", "auto"), ("index", None)):
             if self._kind == "cross" and getattr(self, name) != usual:
@@ -159,7 +160,7 @@ class HistoryTrainingMixin(ForetellingMixin):
             self._build_net(network, self._outcome_loss(), network.tables)
 
     def _build_ranking(self, generator: torch.Generator) -> None:
-        described = self._described(generator)
+        beside = self._surroundings(generator)
         popularity = torch.as_tensor(item_weights(self._histories, len(self.items_), np.inf))
         network = HistoryNetwork(
             self._kind,
@@ -171,17 +172,17 @@ class HistoryTrainingMixin(ForetellingMixin):
             self.max_history,
             self._usual_gap if self._has_times else None,
             generator,
-            described,
+            beside,
         )
         loss = resolve_loss(self.loss, len(self.items_))
         network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         first = training_loss(loss, popularity, self.n_negatives)
-        # what is said of items is worked out for all of them at once
         looks_at_all = loss == "cross_entropy" and self._kind != "cross"
+        reranked = RerankingLoss(None if self._kind == "cross" else first)
         self._build_net(
             network,
-            RankingLoss(first) if network.reader is None else RerankingLoss(first),
-            tables=() if looks_at_all or described is not None else network.tables,
+            RankingLoss(first) if network.reader is None else reranked,
+            tables=() if looks_at_all else network.tables,
         )
 
     def _build_net(self, network: nn.Module, loss: nn.Module, tables: tuple[str, ...] = ()) -> None:
@@ -292,7 +293,8 @@ class HistoryTrainingMixin(ForetellingMixin):
     ) -> Windows:
         start = len(self.items_) + 1
         windows = Windows if self.task == "ranking" else OutcomeWindows
-        return windows(self._histories, first, last, scored, start, self.net_.device)
+        of_users = self._user_codes(Column("users_", self.users_), self._user_table)
+        return windows(self._histories, first, last, scored, start, self.net_.device, of_users)
 
     def _take_up(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -327,7 +329,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         item = columns[self._roles.who_and_what[1]]
         self._read_side_tables([column.name for column in columns])
         codes = self._learn_items(item)
-        return self._add(columns, weight, self._item_ids.codes(item), {}), codes
+        events = self._event_codes(columns, None)
+        return self._add(columns, weight, self._item_ids.codes(item), events), codes
 
     def _pass_over(
         self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
@@ -356,11 +359,8 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _mean_attention(self) -> NDArray[np.float64]:
         """Return where users look (1, max_history): now, or for the last event of each."""
-        if self.task == "ranking":
-            users = np.arange(len(self.users_))
-            asked = Asked(users, None, np.full(len(users), self._now))
-        else:
-            asked = self._last_rows()
+        ranks = self.task == "ranking"
+        asked = self._askers(None, self._now, self._user_table) if ranks else self._last_rows()
         total, n_looked = np.zeros(self.max_history), 0
         for weights in self._attention(asked):
             total += weights.sum(axis=0, dtype=np.float64)
@@ -379,3 +379,10 @@ class HistoryTrainingMixin(ForetellingMixin):
         vectors = np.column_stack([items, popular - bias])
         index = None if self.index is None else CellIndex(vectors, bias)
         self._catalogue = Catalogue(vectors, bias, index)
+        self._stranger = self._stranger_vector()
+
+    def _stranger_vector(self) -> NDArray[np.float32]:
+        """Return the vector of one of whom nothing is known (n_dims,)."""
+        asked = self._askers([None], self._now, self._user_table)
+        module = self.net_.module_
+        return self._forward(module.first_vector, self._queries(asked), (module.hidden_dim,))[0]

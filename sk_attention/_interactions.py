@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .data.categories import CategoryEncoder
 from .data.columns import Column
+from .data.fields import chosen_columns
 from .data.roles import ROLES, id_codes, resolve_role, times
 
 TIME_KINDS = {True: "datetimes", False: "numbers"}
@@ -76,10 +77,68 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
     return roles
 
 
+def columns_without_role(columns: Sequence[Column], roles: Roles) -> list[int]:
+    """Return the columns that say neither who, what nor when.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns of X.
+    roles : Roles
+        Which of them have a role.
+
+    Returns
+    -------
+    positions : list of int
+        Without columns that are called as one with a role is, even where they have none: with
+        ``timestamp=None`` times are not to be read.
+    """
+    taken = [position for position in vars(roles).values() if position is not None]
+    names = {name for own in ROLES.values() for name in own}
+    return [
+        position
+        for position, column in enumerate(columns)
+        if position not in taken and column.name not in names
+    ]
+
+
+def find_context(estimator: Any, columns: Sequence[Column], roles: Roles) -> list[int]:
+    """Find the columns that are known when a recommendation is asked for.
+
+    Parameters
+    ----------
+    estimator : object
+        Has perhaps the parameter ``context``.
+    columns : sequence of Column
+        The columns of X.
+    roles : Roles
+        Which of them have a role.
+
+    Returns
+    -------
+    positions : list of int
+        None for an estimator without such columns.
+
+    Raises
+    ------
+    ValueError
+        If a column that is named does not exist, is named twice, or has a role.
+    """
+    positions = chosen_columns(columns, getattr(estimator, "context", None), "context")
+    taken = [position for position in vars(roles).values() if position is not None]
+    for place, position in enumerate(positions):
+        name = columns[position].name
+        if position in taken:
+            raise ValueError(f"context names {name!r}, which says who, what or when already.")
+        if position in positions[:place]:
+            raise ValueError(f"context names {name!r} twice.")
+    return positions
+
+
 def questions(
-    columns: Sequence[Column], roles: Roles
+    columns: Sequence[Column], roles: Roles, context: Sequence[int] = ()
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Group the rows that ask for the same recommendation: those of one user and one time.
+    """Group the rows that ask for the same recommendation: of one user, time and context.
 
     Parameters
     ----------
@@ -87,6 +146,8 @@ def questions(
         The columns of X.
     roles : Roles
         Which are which; without times all rows of a user are one question.
+    context : sequence of int, default=()
+        Columns that are known when a recommendation is asked for.
 
     Returns
     -------
@@ -99,6 +160,9 @@ def questions(
     if roles.timestamp is not None:
         moments, moment = np.unique(times(columns[roles.timestamp]), return_inverse=True)
         user = user * len(moments) + moment
+    for position in context:
+        cell = context_codes(columns[position])
+        user = np.unique(user, return_inverse=True)[1] * (cell.max(initial=0) + 1) + cell
     query = np.unique(user, return_inverse=True)[1]
     distinct = np.zeros(len(query), dtype=bool)
     distinct[np.unique(query * (item.max(initial=0) + 1) + item, return_index=True)[1]] = True
@@ -106,7 +170,7 @@ def questions(
 
 
 def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:
-    """Refuse a table without users and items that has no ``y`` either.
+    """Refuse a table without users and items that has no ``y`` either, or tables about them.
 
     Parameters
     ----------
@@ -120,8 +184,14 @@ def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:
     Raises
     ------
     ValueError
-        If ``y`` is None.
+        If ``y`` is None, or a parameter tells of users, items or the context.
     """
+    for name in ("context", "item_features", "user_features", "text_features"):
+        if getattr(estimator, name, None) is not None:
+            raise ValueError(
+                f"{name} needs columns of users and items, and there are none among "
+                f"{[column.name for column in columns][:20]}: name them as user= and item=."
+            )
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None: it "
@@ -130,6 +200,27 @@ def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:
             "'user_id' and 'item_id', or give their names, or their positions in an array, as "
             "user= and item=."
         )
+
+
+def context_codes(column: Column) -> NDArray[np.int64]:
+    """Return a number for each cell of a column, the same for equal cells.
+
+    Parameters
+    ----------
+    column : Column
+        Anything; missing cells are equal.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_rows,), dtype int64
+        From 0.
+    """
+    number: dict[Any, int] = {}
+    cells = [
+        tuple(cell) if isinstance(cell, (list, np.ndarray)) else cell
+        for cell in column.as_objects()
+    ]
+    return np.array([number.setdefault(cell, len(number)) for cell in cells], dtype=np.int64)
 
 
 class Ids:
@@ -235,7 +326,7 @@ def id_column(ids: Any, name: str) -> Column:
     Returns
     -------
     column : Column
-        The ids.
+        Of that name.
 
     Raises
     ------

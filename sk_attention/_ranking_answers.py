@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._answers import Asked
+from ._asking import Asked
 from ._best_items import best_items, list_anew, rank_anew
 from ._inputs import read_columns
-from ._interactions import questions
+from ._interactions import find_context, questions
 from ._retrieval import Excluded, query_slices, row_slices
 from .data.queries import Queries
 from .metrics import ndcg_at_k, target_ranks
@@ -55,9 +55,11 @@ class RankingAnswers:
         return probabilities
 
     def score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """Return NDCG@10; rows of one user and time are one question."""
+        """Return NDCG@10; rows of one user, time and context are one question."""
         model = self.model
-        query, distinct = questions(read_columns(model, X, reset=False), model._roles)
+        columns = read_columns(model, X, reset=False)
+        context = find_context(model, columns, model._roles)
+        query, distinct = questions(columns, model._roles, context)
         n_above, n_tied = model.target_ranks(X, queries=query)
         weight = None if sample_weight is None else np.asarray(sample_weight)[distinct]
         return float(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -13,31 +11,19 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ._answers import Asked, FieldAnswers
-from ._inputs import read_columns
-from ._interactions import TIME_KINDS, event_times, id_column, one_time
+from ._answers import FieldAnswers
+from ._asking import Asked, AskingMixin
 from ._ranking_answers import RankingAnswers
-from ._recording import RecordingMixin, has_items, ranks_items
+from ._recording import has_items, ranks_items
 from ._retrieval import Catalogue, Excluded, row_slices, seen_items
 from ._warnings import warn_of_leak
-from .data.columns import Column, is_table, table_columns
 from .data.histories import Histories
-from .data.queries import (
-    Queries,
-    build_queries,
-    count_own,
-    have_later_events,
-    past_events,
-)
-from .data.roles import resolve_role
-from .data.sessions import sessions_by_gap
+from .data.queries import Queries, count_own, have_later_events, past_events
 
 
-class RecommendingMixin(RecordingMixin):
+class RecommendingMixin(AskingMixin):
     """Questions are read here, and answered by the room that belongs to what was fitted."""
 
-    max_history: int
-    n_features_in_: int
     _catalogue: Catalogue
     _fields: Any
 
@@ -74,21 +60,23 @@ class RecommendingMixin(RecordingMixin):
         blocked: Any = None,
         filter_seen: bool = True,
         at: Any = None,
+        user_features: Any = None,
     ) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return the k best items for each user, best first.
 
         Parameters
         ----------
         X : array-like of shape (n_users,) or DataFrame, default=None
-            Users, or a table with their column and perhaps one of times, when each asks; an array
-            of two dimensions has the columns of ``fit``. Unknown users get what is popular. None
-            takes all users of ``fit``, as in ``users_``. Where labels are foretold, a table may
-            tell more of the moment, by the columns that ``fit`` had; what is not there is unknown.
+            Users, or a table with their column, perhaps one of times, when each asks, and columns
+            of the context, which is unknown otherwise; an array of two dimensions has the columns
+            of ``fit``. Unknown users get what is popular. None takes all users of ``fit``, as in
+            ``users_``. Where labels are foretold, all columns of ``fit`` may tell of the moment.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None
             What other users did, instead of ``X``: their items from the first to the last. Nothing
-            is trained anew; unknown items are skipped in scoring, not in counting events.
+            is trained anew; unknown items are skipped in scoring, not in counting events. Where
+            anything is known of users or of the moment, ``X`` may tell it, row by row.
         candidates : array-like of items, default=None
             Items to choose from; None takes all.
         blocked : array-like of items, default=None
@@ -98,6 +86,8 @@ class RecommendingMixin(RecordingMixin):
         at : object, default=None
             When to recommend, a time like those of ``fit``: events after it are not looked at.
             None is the time of the last interaction in ``fit``.
+        user_features : DataFrame, default=None
+            A table like that of ``fit`` which tells of further users, or of the same ones anew.
 
         Returns
         -------
@@ -116,22 +106,14 @@ class RecommendingMixin(RecordingMixin):
         """
         answers = self._answers
         check_k(k)
-        if X is not None and histories is not None:
-            raise ValueError("X and histories were both passed: give one of them.")
-        now = self._time_of(at)
-        if histories is None:
-            source, asked = self._histories, self._askers(X, now)
-        else:
-            source, asked = self._strangers(histories, now)
+        asked, source = self._asking(X, histories, self._time_of(at), user_features)
         nobody = self._nobodys(candidates, blocked)
         best = np.full((len(asked.users), int(k)), -1)
         scores = np.full(best.shape, -np.inf, dtype=np.float32)
         for rows in row_slices(len(asked.users)):
             some = asked.take(rows)
-            queries = build_queries(source, some.users, some.at, None, *self._sizes)
             left_out = Excluded(nobody, *self._seen(source, some.users, some.at, filter_seen))
-            queries = replace(queries, asked=some.codes)
-            best[rows], scores[rows] = answers.best(queries, int(k), left_out)
+            best[rows], scores[rows] = answers.best(self._queries(some, source), int(k), left_out)
         return self._named(best), scores
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -239,7 +221,7 @@ class RecommendingMixin(RecordingMixin):
         """
         return float(self._answers.score(X, y, sample_weight))
 
-    # ---- rows to queries -----------------------------------------------------------------------
+    # ---- what is asked, and what may not be answered -------------------------------------------
 
     def _named(self, best: NDArray[np.int64]) -> NDArray[Any]:
         """Return the items at these positions, None where there is none."""
@@ -248,23 +230,6 @@ class RecommendingMixin(RecordingMixin):
             items = items.astype(object)
             items[best < 0] = None
         return items
-
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        return self.max_history, len(self.items_) + 1
-
-    def _rows(self, X: Any) -> Asked:
-        check_is_fitted(self)
-        columns = read_columns(self, X, reset=False)
-        user, item = (columns[position] for position in self._roles.who_and_what)
-        users, items = self._user_ids.codes(user) - 1, self._item_ids.codes(item)
-        return Asked(users, items, self._times(columns), self._asked_codes(columns, items))
-
-    def _asked_codes(
-        self, columns: Sequence[Column], items: NDArray[np.int64]
-    ) -> dict[str, NDArray[Any]]:
-        """Return what else a network reads of rows."""
-        return {}
 
     def _together(self, rows: Asked, queries: Any) -> tuple[NDArray[np.intp], Asked]:
         """Return the number of each row's question, and the questions: none sees its own rows."""
@@ -292,85 +257,8 @@ class RecommendingMixin(RecordingMixin):
         known = np.bincount(query, n_own) > 0
         # nothing of that moment is seen where several rows of it are to be foretold
         at = np.where(known & (n_rows > 1), np.nextafter(at, -np.inf), at)
-        return query, Asked(users, items, at)
-
-    def _queries(self, asked: Asked) -> Queries:
-        own = asked.items if self._has_times else None
-        queries = build_queries(self._histories, asked.users, asked.at, own, *self._sizes)
-        return replace(queries, asked=asked.codes)
-
-    def _askers(self, X: Any, now: float) -> Asked:
-        """Read users, with or without a time of their own and what else is known of the moment."""
-        if isinstance(X, np.ndarray) and X.shape[1:] == (self.n_features_in_,):
-            return self._rows(X)._replace(items=None)
-        known: dict[str, Column] = {}
-        time = None
-        if X is None:
-            who = Column("users_", self.users_)
-        elif not is_table(X):
-            who = id_column(X, "X")
-        else:
-            columns = table_columns(X)
-            names = [column.name for column in columns]
-            position = self._position(names, "user")
-            if position is None:
-                raise ValueError(f"X has no column of users among {names[:20]}.")
-            who, known = columns[position], {column.name: column for column in columns}
-            time = self._position(names, "timestamp") if self._has_times else None
-        users = self._user_ids.codes(who) - 1
-        at = np.full(len(users), now)
-        if time is not None:
-            at = event_times(columns[time], len(users), self._dated)
-        return Asked(users, None, at, self._asker_codes(who, known))
-
-    def _asker_codes(self, who: Column, known: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
-        """Return what else a network reads of users who ask, from the columns that are known."""
-        return {}
-
-    def _strangers(self, histories: Any, now: float) -> tuple[Histories, Asked]:
-        """Take lists of items as histories of users whom nobody knows, and who ask now."""
-        source = self._new_histories(histories, now)
-        nobody = np.full(source.n_users, None, dtype=object)
-        codes = self._asker_codes(Column("histories", nobody), {})
-        return source, Asked(np.arange(source.n_users), None, np.full(source.n_users, now), codes)
-
-    def _unknown_events(self, n_events: int) -> dict[str, NDArray[Any]]:
-        """Return what else a network reads of events of which nothing else is known."""
-        return {}
-
-    def _position(self, names: Sequence[str], role: str) -> int | None:
-        """Find a column of a table that has not all columns of ``fit``."""
-        known = getattr(self, "feature_names_in_", None)
-        name = None if known is None else known[getattr(self._roles, role)]
-        return resolve_role(names, role, name if name in names else "auto")
-
-    def _time_of(self, at: Any) -> float:
-        if at is None:
-            return self._now
-        if not self._has_times:
-            raise ValueError("at was passed, but fit knew of no times: X had no timestamp column.")
-        try:
-            return one_time(at, self._dated)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"at must be one time like those of fit, got {at!r}: those are "
-                f"{TIME_KINDS[self._dated]}."
-            ) from error
-
-    def _new_histories(self, histories: Any, now: float) -> Histories:
-        """Take lists of items as histories; their events are the usual gap apart, the last now."""
-        lists = [self._item_ids.codes_of(own, "histories") for own in histories]
-        lengths = np.array([len(own) for own in lists], dtype=np.int64)
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        items = np.concatenate([np.zeros(0, dtype=np.int64), *lists])
-        behind = starts[1:].repeat(lengths) - 1 - np.arange(len(items))
-        gap = self._usual_gap if self._has_times else 0.0
-        times = (now - behind * gap).astype(np.float64)
-        users = np.arange(len(lengths)).repeat(lengths)
-        nearer = np.inf if self._session_gap is None else self._session_gap
-        sessions = sessions_by_gap(users, times, nearer)
-        codes = self._unknown_events(max(len(items), 1))  # one at least, for padding to point to
-        return Histories(items, times, np.ones(len(items)), starts, sessions, codes)
+        codes = {name: values[first] for name, values in rows.codes.items()}
+        return query, Asked(users, items, at, codes)
 
     def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
         """Return which items nobody is to get (n_items,)."""

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
-from ._side_tables import SideTable
+from ._side_tables import SideTable, check_texts, text_names
 from .data.columns import Column, take_rows
 from .data.histories import Histories, build_histories, event_order
 from .data.sessions import sessions_by_gap
@@ -33,7 +33,7 @@ def ranks_items(estimator: Any) -> bool:
 LEFT_BEHIND = (
     *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
-    "temperature_",
+    *("_context_group", "_context_names", "_column_names", "temperature_"),
 )
 
 
@@ -63,10 +63,12 @@ class RecordingMixin:
     def _read_side_tables(self, names: Sequence[str]) -> None:
         """Learn what is said of users and items elsewhere, or what is said of more of them now."""
         user, item = (names[position] for position in self._roles.who_and_what)
-        self._user_table = self._read_side_table("user", user)
-        self._item_table = self._read_side_table("item", item)
+        texts = text_names(getattr(self, "text_features", None))
+        self._user_table = self._read_side_table("user", user, texts)
+        self._item_table = self._read_side_table("item", item, texts)
+        check_texts(texts, [self._item_table, self._user_table])
 
-    def _read_side_table(self, role: str, id_name: str) -> SideTable | None:
+    def _read_side_table(self, role: str, id_name: str, texts: list[str]) -> SideTable | None:
         parameter = f"{role}_features"
         table, known = getattr(self, parameter, None), None
         if hasattr(self, "net_"):  # a fit that goes on
@@ -76,13 +78,21 @@ class RecordingMixin:
                     f"{type(self).__name__} was fitted {'with' if known else 'without'} "
                     f"{parameter}: a fit that goes on from the last one cannot change that."
                 )
-        return None if table is None else SideTable(table, role, id_name, parameter, known)
+        if table is None:
+            return None
+        if known is not None:
+            return known.with_more(table, parameter)
+        return SideTable(table, role, id_name, parameter, texts)
 
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Learn who interacted with what, and sort the interactions into histories."""
         columns, weight = self._rows_that_count(columns, y, sample_weight)
         self._learn_ids(columns)
-        self._sort_events(columns, weight)
+        self._learn_columns(columns, weight)
+        self._sort_events(columns, weight, self._event_codes(columns, None))
+
+    def _learn_columns(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> None:
+        """Learn what columns without a role say, where they are read."""
 
     def _learn_ids(self, columns: Sequence[Column]) -> None:
         """Learn who and what there is, and what is said of them elsewhere."""

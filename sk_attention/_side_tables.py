@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from ._interactions import Ids
 from .data.columns import Column, is_table, table_columns
 from .data.groups import ColumnGroup
+from .data.ragged import stacked
 from .data.roles import ROLES, resolve_role
 
 
@@ -19,7 +22,7 @@ class SideTable:
     Parameters
     ----------
     table : DataFrame
-        A column of ids, each once, and at least one more: numbers, categories, datetimes, or
+        A column of ids, each once, and at least one more: numbers, categories, datetimes, texts, or
         vectors of one length.
     role : {"user", "item"}
         Whose features these are.
@@ -27,58 +30,85 @@ class SideTable:
         Name of the column of ids in X; here it may have the role's own names, too.
     parameter : str
         The parameter's name in errors.
-    known : SideTable, default=None
-        One given before, with the same columns, which mean what they meant there.
+    texts : sequence of str, default=()
+        Names of columns that are texts, if they are there.
 
     Attributes
     ----------
     ids_ : Ids
         Who is described.
-    group_ : ColumnGroup
-        What the columns mean.
     names_ : list of str
-        Their names.
+        The columns beside that of ids.
+    group_ : ColumnGroup
+        What they mean.
 
     Raises
     ------
     ValueError
         If it is no data frame, has no column of ids or nothing else, an id is missing or there
-        twice, a column cannot be read, or the columns are not those of ``known``.
+        twice, or a column cannot be read.
     """
 
-    names_: list[str]
-
     def __init__(
-        self,
-        table: Any,
-        role: str,
-        id_name: str,
-        parameter: str,
-        known: SideTable | None = None,
+        self, table: Any, role: str, id_name: str, parameter: str, texts: Sequence[str] = ()
     ) -> None:
-        columns, position = _take_apart(table, role, id_name, parameter)
-        if known is not None:
-            columns, position = _in_order(columns, position, known.names_, parameter)
-        self.names_ = [column.name for column in columns]
-        own = columns[position]
-        self.ids_ = Ids(own)
-        codes = self.ids_.codes(own) - 1
-        if len(self.ids_) < len(codes):
-            twice = own.as_objects()[int(np.argmax(np.bincount(codes)[codes] > 1))]
-            raise ValueError(f"{parameter} must have one row for each {role}; {twice!r} has more.")
-        others = [place for place in range(len(columns)) if place != position]
-        if known is None:
-            self.group_ = ColumnGroup(role, others).fit(columns, np.ones(len(codes)))
-        else:
-            self.group_ = known.group_
-        order = np.argsort(codes)
+        self._owner = role, id_name
+        own, others = _take_apart(table, role, id_name, parameter)
+        self.ids_, order = _ids_once(own, role, parameter)
+        self.names_ = [column.name for column in others]
+        chosen = [place for place, name in enumerate(self.names_) if name in texts]
+        group = ColumnGroup(role, range(len(others)), texts=chosen)
+        self.group_ = group.fit(others, np.ones(len(order)))
+        self._codes = self._coded(others, order)
+
+    def _coded(self, others: list[Column], order: NDArray[np.intp]) -> dict[str, Any]:
+        """Return the codes by id; row 0 is for those that the table does not have."""
         unknown = self.group_.unknown(1)
-        self._codes: dict[str, NDArray[Any]] = {  # row 0 is for those that the table does not have
-            name: np.concatenate([unknown[name], values[order]])
-            for name, values in self.group_.codes(columns).items()
+        return {
+            name: stacked(unknown[name], values[order])
+            for name, values in self.group_.codes(others).items()
         }
 
-    def codes(self, ids: Column, dtype: DTypeLike = np.float32) -> dict[str, NDArray[Any]]:
+    def with_more(self, table: Any, parameter: str) -> SideTable:
+        """Return this table together with a later one, which comes first where both know an id.
+
+        Parameters
+        ----------
+        table : DataFrame
+            With a column of ids, and those that were there.
+        parameter : str
+            The parameter's name in errors.
+
+        Returns
+        -------
+        both : SideTable
+            What the columns mean stays as it was.
+
+        Raises
+        ------
+        ValueError
+            If it is no such table.
+        """
+        own, others = _take_apart(table, *self._owner, parameter)
+        ids, order = _ids_once(own, self._owner[0], parameter)
+        there = {column.name: column for column in others}
+        missing = [name for name in self.names_ if name not in there]
+        if missing:
+            raise ValueError(
+                f"{parameter} has no column {missing[0]!r}, which the table in fit had; its "
+                f"columns are {list(there)[:20]}."
+            )
+        new = self._coded([there[name] for name in self.names_], order)
+        both = copy.copy(self)
+        both.ids_, _ = self.ids_.joined(own)
+        every = Column(own.name, both.ids_.values_)
+        later = ids.codes(every)
+        rows = np.where(later > 0, later + len(self.ids_) + 1, self.ids_.codes(every))
+        rows = np.concatenate([[0], rows])
+        both._codes = {name: stacked(self._codes[name], new[name])[rows] for name in new}
+        return both
+
+    def codes(self, ids: Column, dtype: DTypeLike = np.float32) -> dict[str, Any]:
         """Return the codes of ids, those of nothing known where the table does not have them.
 
         Parameters
@@ -90,19 +120,82 @@ class SideTable:
 
         Returns
         -------
-        codes : dict of ndarray of shape (n_rows, n_fields of a kind)
+        codes : dict of ndarray of shape (n_rows, n_fields of a kind), or Ragged
             Under the names "user.bin", "item.category" and so on.
         """
         rows = self.ids_.codes(ids)
         own = {name: values[rows] for name, values in self._codes.items()}
         return {
-            name: values.astype(dtype, copy=False) if values.dtype.kind == "f" else values
+            name: values.astype(dtype, copy=False)
+            if isinstance(values, np.ndarray) and values.dtype.kind == "f"
+            else values
             for name, values in own.items()
         }
 
 
-def _take_apart(table: Any, role: str, id_name: str, parameter: str) -> tuple[list[Column], int]:
-    """Return the columns, and which are the ids."""
+def check_texts(texts: Any, tables: Sequence[SideTable | None]) -> None:
+    """Refuse texts that no table has.
+
+    Parameters
+    ----------
+    texts : list of str
+        The parameter ``text_features``.
+    tables : sequence of SideTable or None
+        Tables that may have them.
+
+    Raises
+    ------
+    ValueError
+        If one of the names is in none of the tables.
+    """
+    there = [name for table in tables if table is not None for name in table.names_]
+    for name in texts:
+        if name not in there:
+            raise ValueError(
+                f"text_features names {name!r}, which is no column of item_features or "
+                f"user_features; theirs are {there[:20]}."
+            )
+
+
+def text_names(texts: Any) -> list[str]:
+    """Return ``text_features`` as a list of names.
+
+    Parameters
+    ----------
+    texts : list of str or None
+        The parameter.
+
+    Returns
+    -------
+    names : list of str
+        None of them for None.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else.
+    """
+    names = [] if texts is None else list(texts)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            "text_features must be a list of names of columns of item_features or user_features; "
+            f"got {texts!r}."
+        )
+    return names
+
+
+def _ids_once(own: Column, role: str, parameter: str) -> tuple[Ids, NDArray[np.intp]]:
+    """Return the ids of a table, and the rows in their order."""
+    ids = Ids(own)
+    codes = ids.codes(own) - 1
+    if len(ids) < len(codes):
+        twice = own.as_objects()[int(np.argmax(np.bincount(codes)[codes] > 1))]
+        raise ValueError(f"{parameter} must have one row for each {role}; {twice!r} has more.")
+    return ids, np.argsort(codes)
+
+
+def _take_apart(table: Any, role: str, id_name: str, parameter: str) -> tuple[Column, list[Column]]:
+    """Return the column of ids, and the others."""
     if not is_table(table):
         raise ValueError(
             f"{parameter} must be a data frame with one row for each {role}, got "
@@ -120,17 +213,4 @@ def _take_apart(table: Any, role: str, id_name: str, parameter: str) -> tuple[li
         raise ValueError(
             f"{parameter} has no column beside {names[0]!r}: there is nothing to read."
         )
-    return columns, position
-
-
-def _in_order(
-    columns: list[Column], position: int, names: list[str], parameter: str
-) -> tuple[list[Column], int]:
-    """Return the columns in the order of those known, and which are the ids."""
-    by_name = {column.name: column for column in columns}
-    if sorted(by_name) != sorted(names):
-        raise ValueError(
-            f"{parameter} must have the columns it had when the network was built, {names[:20]}; "
-            f"got {list(by_name)[:20]}."
-        )
-    return [by_name[name] for name in names], names.index(columns[position].name)
+    return columns.pop(position), columns

@@ -79,8 +79,10 @@ POPULAR_CONSTRAINTS: dict[str, Any] = {
 }
 
 RECOMMENDER_CONSTRAINTS: dict[str, Any] = {
+    "context": ["array-like", None],
     "item_features": "no_validation",  # a table of its own
     "user_features": "no_validation",
+    "text_features": ["array-like", None],
     "task": [StrOptions({"ranking", "classification", "regression"})],
     **_ROLES,
     **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},

@@ -21,6 +21,7 @@ from .data.targets import ClassEncoder
 BUILDING_PARAMETERS = (
     *("task", "user", "item", "timestamp", "session", "session_gap", "attention"),
     *("embedding_dim", "n_heads", "n_layers", "max_history"),
+    *("context", "text_features"),
 )
 
 
@@ -45,7 +46,8 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
       sessions: an event's weight is that of its session times its own within the session [5]_.
 
     Users without a history get what is popular lately: their scores are logarithms of shares, for
-    which an interaction counts half as much as one a tenth of all later.
+    which an interaction counts half as much as one a tenth of all later. What is known of them and
+    of the context adds what it adds to the scores of a history that has not begun.
 
     Which column is what is read from its name: "user" or "user_id", "item" or "item_id",
     "timestamp"; or say so. Where there are neither users nor items every column is a feature, ``y``
@@ -77,12 +79,21 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         How the history is read. "auto" is "self" where items are ranked, and "double" where labels
         are foretold. Without users and items the same kind is used between fields, "self" for
         "auto" and "hierarchical".
+    context : list of str or int, default=None
+        Names or positions of the columns of ``X`` that are known when a recommendation is asked
+        for, such as a device: rankings read them of the moment that asks, and of past events. Other
+        columns are read of past events alone; name none that tells which item it will be. With
+        other tasks all columns are known when a row is asked about.
     item_features : DataFrame, default=None
         What is known of the items: a column of ids, called as in ``X`` or "item" or "item_id", and
-        others with numbers, categories, datetimes or vectors, such as those of a text encoder; one
-        row per item. Items of which there is nothing but this can be recommended, too.
+        others with numbers, categories, datetimes, texts or vectors, such as those of a text
+        encoder; one row per item. Items of which there is nothing but this can be recommended, too.
     user_features : DataFrame, default=None
-        The same of the users, for ``task="classification"`` and ``"regression"``.
+        The same of the users. Users without a history are recommended what is popular lately,
+        corrected by what their features say.
+    text_features : list of str, default=None
+        Names of columns of ``item_features`` and ``user_features`` that are texts, of which words
+        and parts of words are read. Strings are categories otherwise.
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
@@ -218,8 +229,10 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         session: Any = "auto",
         session_gap: Any = "auto",
         attention: str = "auto",
+        context: Any = None,
         item_features: Any = None,
         user_features: Any = None,
+        text_features: Any = None,
         embedding_dim: int = 64,
         n_heads: int = 2,
         n_layers: int = 2,
@@ -250,8 +263,10 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         self.session = session
         self.session_gap = session_gap
         self.attention = attention
+        self.context = context
         self.item_features = item_features
         self.user_features = user_features
+        self.text_features = text_features
         self.embedding_dim = embedding_dim
         self.n_heads = n_heads
         self.n_layers = n_layers

@@ -285,12 +285,6 @@ def test_items_that_nobody_met_are_ranked_by_what_is_said_of_them(attention):
     assert (kind[new.astype(int)] == (np.arange(90) % 3)[:, None]).mean() > 0.8
 
 
-def test_features_of_users_play_no_part_in_rankings_and_are_refused():
-    users = pd.DataFrame({"user_id": [0, 1], "age": [20, 30]})
-    with pytest.raises(ValueError, match="user_features tells of users whose labels are foretold"):
-        recommender(user_features=users).fit(X)
-
-
 def test_classes_of_rows_without_users_may_come_with_the_first_partial_fit():
     rows, label = RNG.normal(size=(40, 3)), RNG.integers(2, size=40)
     model = recommender(task="classification").partial_fit(rows, label, classes=[0, 1, 2])

@@ -58,7 +58,7 @@ def like(model, **parameters):
         (ARRAY.tolist(), ROLES),
         (X.rename(columns={"user_id": "user", "item_id": "item"}), {}),
         (X.set_axis(["who", "what", "when"], axis=1), {"user": "who", "item": 1, "timestamp": -1}),
-        (X[["timestamp", "item_id", "user_id"]].assign(price=1.0), {}),
+        (X[["timestamp", "item_id", "user_id"]], {}),
         (X.assign(timestamp=X["timestamp"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")), {}),
         (X.astype({"user_id": "category", "item_id": "category"}), {}),
     ],

@@ -56,8 +56,8 @@ def field_kinds(
         dimensions.
     """
     kinds = [column.kind for column in columns]
-    categories = _chosen(columns, categorical_features, "categorical_features")
-    texts = _chosen(columns, text_features, "text_features")
+    categories = chosen_columns(columns, categorical_features, "categorical_features")
+    texts = chosen_columns(columns, text_features, "text_features")
     for position in categories:
         kinds[position] = "category"
     for position in texts:
@@ -95,7 +95,7 @@ def field_groups(columns: Sequence[Column], fields: Mapping[str, Any] | None) ->
         raise ValueError("fields names columns, but X is sparse: it is one field.")
     owner: dict[int, str] = {}
     for name, chosen in (fields or {}).items():
-        own = _chosen(columns, chosen, f"fields[{name!r}]")
+        own = chosen_columns(columns, chosen, f"fields[{name!r}]")
         if not own:
             raise ValueError(f"fields[{name!r}] must be a list of columns; got {chosen!r}.")
         for position in own:
@@ -109,8 +109,29 @@ def field_groups(columns: Sequence[Column], fields: Mapping[str, Any] | None) ->
     return np.array([number[key] for key in keys], dtype=np.intp)
 
 
-def _chosen(columns: Sequence[Column], chosen: Any, parameter: str) -> list[int]:
-    """Return the positions of the columns that a parameter names."""
+def chosen_columns(columns: Sequence[Column], chosen: Any, parameter: str) -> list[int]:
+    """Return the positions of the columns that a parameter names.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The columns of X.
+    chosen : array-like of bool, int or str, or else
+        A mask, positions or names; None and a string choose nothing.
+    parameter : str
+        The parameter's name in errors.
+
+    Returns
+    -------
+    positions : list of int
+        In the order given.
+
+    Raises
+    ------
+    ValueError
+        If it is no list, names a column that does not exist, or is a mask of another length than
+        there are columns.
+    """
     if chosen is None or isinstance(chosen, str):
         return []
     if columns[0].kind in ("sparse", "steps") and not parameter.startswith("fields"):
@@ -263,8 +284,8 @@ class TableEncoder:
 
         Returns
         -------
-        codes : dict of ndarray
-            As `transform` returns them.
+        codes : dict of ndarray or Ragged
+            As `transform` returns them; fields of several tokens have none.
         """
         codes: Codes = {}
         if self.numbers.n_columns_:
@@ -274,6 +295,9 @@ class TableEncoder:
         if "category" in self.kinds:
             n_columns = len(self.categories.cardinalities_)
             codes["category"] = np.zeros((n_rows, n_columns), dtype=np.int32)
+        if self.n_bags_:
+            parts = {"id": np.zeros(0, dtype=np.intp), "value": np.zeros(0, dtype=dtype)}
+            codes["bag"] = side_by_side([(np.zeros(n_rows, dtype=np.intp), parts)] * self.n_bags_)
         return codes
 
     @property

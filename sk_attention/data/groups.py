@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class ColumnGroup:
         Which columns of the table.
     categories : sequence of int, default=()
         Which of the columns are categories, whatever their dtype.
+    texts : sequence of int, default=()
+        Which of the columns are texts, read word by word.
 
     Attributes
     ----------
@@ -39,16 +41,23 @@ class ColumnGroup:
     encoder_: TableEncoder
     vectors_: VectorEncoder
 
-    def __init__(self, name: str, positions: Sequence[int], categories: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        positions: Sequence[int],
+        categories: Sequence[int] = (),
+        texts: Sequence[int] = (),
+    ) -> None:
         self.name = name
         self.positions = list(positions)
         self.categories = list(categories)
+        self.texts = list(texts)
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def fit(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> ColumnGroup:
-        """Learn the codes; strings are categories.
+        """Learn the codes; strings that are no texts are categories.
 
         Parameters
         ----------
@@ -68,16 +77,17 @@ class ColumnGroup:
         self.vectors_ = VectorEncoder().fit([columns[position] for position in vectors])
         plain = [columns[position] for position in self._plain]
         bins = min(MAX_BINS, max(16, len(weight) // 30))
-        categories = [self._plain.index(position) for position in self.categories]
-        kinds = field_kinds(plain, np.array(categories, dtype=np.intp)) if plain else []
+        categories, texts = (
+            np.array([self._plain.index(position) for position in chosen], dtype=np.intp)
+            for chosen in (self.categories, self.texts)
+        )
+        kinds = field_kinds(plain, categories, texts) if plain else []
         self.encoder_ = TableEncoder(kinds, BinEncoder(bins))
         if plain:
             self.encoder_.fit(plain, weight)
         return self
 
-    def codes(
-        self, columns: Sequence[Column], dtype: DTypeLike = np.float32
-    ) -> dict[str, NDArray[Any]]:
+    def codes(self, columns: Sequence[Column], dtype: DTypeLike = np.float32) -> dict[str, Any]:
         """Return the codes of a table's rows.
 
         Parameters
@@ -89,7 +99,7 @@ class ColumnGroup:
 
         Returns
         -------
-        codes : dict of ndarray of shape (n_rows, n_fields of a kind)
+        codes : dict of ndarray of shape (n_rows, n_fields of a kind), or Ragged
             Nothing for a group without columns.
         """
         codes: Codes = {}
@@ -101,7 +111,38 @@ class ColumnGroup:
             codes["vector"] = self.vectors_.transform(vectors, dtype)
         return self._named(codes)
 
-    def unknown(self, n_rows: int, dtype: DTypeLike = np.float32) -> dict[str, NDArray[Any]]:
+    def codes_of_some(
+        self, known: Mapping[int, Column], n_rows: int, dtype: DTypeLike = np.float32
+    ) -> dict[str, Any]:
+        """Return the codes of rows of which some columns may not be known.
+
+        Parameters
+        ----------
+        known : mapping of int to Column
+            Those of the group's columns that are, by their positions.
+        n_rows : int
+            How many rows there are.
+        dtype : dtype, default=float32
+            Of codes that are floats.
+
+        Returns
+        -------
+        codes : dict of ndarray of shape (n_rows, n_fields of a kind), or Ragged
+            What is not known is as `unknown` has it.
+        """
+        if not known:
+            return self.unknown(n_rows, dtype)
+        nothing = np.full(n_rows, np.nan)
+        table = [known.get(p, Column("", nothing)) for p in range(max(self.positions) + 1)]
+        codes = self.codes(table, dtype)
+        kinds = zip(self._plain, self.encoder_.kinds, strict=True)
+        categories = [position for position, kind in kinds if kind == "category"]
+        for place, position in enumerate(categories):
+            if position not in known:  # a missing value may be a category of its own
+                codes[f"{self.name}.category"][:, place] = 0
+        return codes
+
+    def unknown(self, n_rows: int, dtype: DTypeLike = np.float32) -> dict[str, Any]:
         """Return the codes of rows of which nothing is known.
 
         Parameters
@@ -113,8 +154,8 @@ class ColumnGroup:
 
         Returns
         -------
-        codes : dict of ndarray of shape (n_rows, n_fields of a kind)
-            Numbers are missing, categories unseen, vectors 0.
+        codes : dict of ndarray of shape (n_rows, n_fields of a kind), or Ragged
+            Numbers are missing, categories unseen, vectors 0, texts empty.
         """
         codes = self.encoder_.unknown(n_rows, dtype) if self._plain else {}
         if self._vectors:
@@ -131,9 +172,5 @@ class ColumnGroup:
         """How many numbers the vectors of a row hold."""
         return sum(self.vectors_.sizes_)
 
-    def _named(self, codes: Codes) -> dict[str, NDArray[Any]]:
-        plain: dict[str, NDArray[Any]] = {}
-        for kind, values in codes.items():
-            assert isinstance(values, np.ndarray)  # a group has no fields of several tokens
-            plain[f"{self.name}.{kind}"] = values
-        return plain
+    def _named(self, codes: Codes) -> dict[str, Any]:
+        return {f"{self.name}.{kind}": values for kind, values in codes.items()}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .batches import Batch
+from .ragged import Ragged, as_tensors
 
 # Half-lives after which events are all as old: their weights are still more than 0 in float32.
 OLD = 100.0
@@ -169,8 +170,10 @@ class Windows(torch.utils.data.Dataset[Batch]):
         Which events count as targets.
     start : int
         Code of the token before a user's first event.
-    device : torch.device or str
+    device : torch.device or str, default="cpu"
         Where the tensors lie.
+    of_users : mapping of str to ndarray of shape (n_users, ...) or Ragged, default=None
+        What is known of the users.
     """
 
     def __init__(
@@ -181,6 +184,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
         scored: NDArray[np.bool_],
         start: int,
         device: Any = "cpu",
+        of_users: Mapping[str, Any] | None = None,
     ) -> None:
         before = np.concatenate([[start], histories.items[:-1]])
         time_before = np.concatenate([histories.times[:1], histories.times[:-1]])
@@ -206,6 +210,11 @@ class Windows(torch.utils.data.Dataset[Batch]):
         self.weight = tensor(weight.astype(np.float32))
         self.counted = tensor(counted)
         self.codes = {name: tensor(values) for name, values in histories.codes.items()}
+        self.of_users = {
+            name: own.to(device) if isinstance(own, Ragged) else tensor(own)
+            for name, own in (of_users or {}).items()
+        }
+        self.user = tensor(histories.users[first])
         self.first, self.last = tensor(first), tensor(last)
         self.n_windows = len(first)
 
@@ -225,9 +234,10 @@ class Windows(torch.utils.data.Dataset[Batch]):
         inputs : dict of Tensor
             ``item``, ``time``, ``session`` and ``asked`` (B, L): the event before, when it was, of
             which session (-1 for the start), and when the next one is; ``event.*`` (B, L, F): what
-            else is known of the event before; ``position`` (N,): where in the flat B x L the
-            targets are; ``asked.*`` and ``user.*`` (N, F): what is known of them when they are
-            asked for; ``weight`` (N,).
+            else is known of the event before, and ``context.*`` of the next one when it is asked
+            for; ``user.*`` (B, F): of the user; ``position`` (N,): where in the flat B x L the
+            targets are; ``asked.*`` (N, F): what is known of them when they are asked for;
+            ``weight`` (N,).
         target : Tensor of shape (N,), dtype int64
             Item codes.
         """
@@ -250,14 +260,17 @@ class Windows(torch.utils.data.Dataset[Batch]):
             "session": self.session_before[index],
             "asked": self.time[index],
             **{name: codes[before] for name, codes in self._named("event.")},
+            **{name: codes[index] for name, codes in self._named("context.")},
             "position": position,
-            **{name: codes[event] for name, codes in self._named("asked.", "user.")},
+            **{name: codes[event] for name, codes in self._named("asked.")},
             "weight": self.weight[event],
         }
+        for name, own in self.of_users.items():
+            inputs |= as_tensors(name, own[self.user[chosen]])
         return inputs, event
 
-    def _named(self, *prefixes: str) -> list[tuple[str, Tensor]]:
-        return [(name, codes) for name, codes in self.codes.items() if name.startswith(prefixes)]
+    def _named(self, prefix: str) -> list[tuple[str, Tensor]]:
+        return [(name, codes) for name, codes in self.codes.items() if name.startswith(prefix)]
 
 
 class OutcomeWindows(Windows):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .batches import Batch
 from .histories import Histories
+from .ragged import as_tensors
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Queries:
         Which events the tokens are; any event where a token is none.
     codes : mapping of str to ndarray of shape (n_events, ...)
         What else is known of the events.
-    asked : mapping of str to ndarray of shape (n_queries, ...)
-        What else is known of the queries, under the names by which the network reads it.
+    asked : mapping of str to ndarray of shape (n_queries, ...), or Ragged
+        What else is known of the queries, under the names by which the network reads it. What is
+        called ``context.*`` is known of the events, too, when they were asked for.
     """
 
     item: NDArray[np.int64]
@@ -45,7 +47,7 @@ class Queries:
     n_tokens: NDArray[np.int64]
     event: NDArray[np.int64]
     codes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    asked: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -120,7 +122,7 @@ class Queries:
             item, time = self.item[rows, :length], self.time[rows, :length]
             asked = np.concatenate([time[:, 1:], self.at[rows, None]], axis=1)
             asked[np.arange(len(item)), n_tokens - 1] = self.at[rows]
-            arrays = {
+            arrays: dict[str, Any] = {
                 "item": item,
                 "time": time,
                 "session": self.session[rows, :length],
@@ -136,11 +138,26 @@ class Queries:
                 if name.startswith("event.")
             }
             arrays |= {name: values[rows] for name, values in self.asked.items()}
-            inputs = {
-                name: torch.as_tensor(np.ascontiguousarray(array), device=device)
-                for name, array in arrays.items()
+            arrays |= {
+                name: self._at_every_place(name, rows, length)
+                for name in self.asked
+                if name.startswith("context.")
             }
+            inputs: dict[str, torch.Tensor] = {}
+            for name, array in arrays.items():
+                inputs |= as_tensors(name, array, device)
             yield inputs, torch.empty(len(item), 0)
+
+    def _at_every_place(self, name: str, rows: slice, length: int) -> NDArray[Any]:
+        """Return what was known when the event after each token was asked for, then of the query.
+
+        Shape (n_queries, length, n_fields).
+        """
+        event, last = self.event[rows, :length], self.n_tokens[rows] - 1
+        following = np.concatenate([event[:, 1:], event[:, -1:]], axis=1)
+        values: NDArray[Any] = self.codes[name][following]
+        values[np.arange(len(values)), last] = self.asked[name][rows]
+        return values
 
 
 def past_events(

@@ -103,6 +103,49 @@ class Ragged:
         return np.column_stack([self.length.double().numpy(), cells.reshape(len(self), -1)])
 
 
+def stacked(first: Any, second: Any) -> Any:
+    """Return the rows of one table of codes, then those of another.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_rows, ...), or Ragged
+        Of the same fields.
+
+    Returns
+    -------
+    both : ndarray or Ragged
+        On the CPU.
+    """
+    if not isinstance(first, Ragged):
+        return np.concatenate([first, second])
+    parts = {name: torch.cat([part, second.parts[name]]) for name, part in first.parts.items()}
+    return Ragged(torch.cat([first.length, second.length]), parts)
+
+
+def as_tensors(name: str, rows: Any, device: Any = None) -> dict[str, Tensor]:
+    """Return rows of codes as a network reads them.
+
+    Parameters
+    ----------
+    name : str
+        Of the kind of field.
+    rows : ndarray, Tensor or Ragged
+        Codes.
+    device : torch.device or str, default=None
+        Where to; None leaves tensors where they are.
+
+    Returns
+    -------
+    tensors : dict of Tensor
+        One, or several for a `Ragged`.
+    """
+    if isinstance(rows, Ragged):
+        return (rows if device is None else rows.to(device)).named(name)
+    if isinstance(rows, np.ndarray):
+        rows = np.ascontiguousarray(rows)
+    return {name: torch.as_tensor(rows, device=device)}
+
+
 def side_by_side(
     fields: Sequence[tuple[NDArray[np.intp], Mapping[str, NDArray[Any]]]],
 ) -> Ragged:

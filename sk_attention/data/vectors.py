@@ -127,5 +127,6 @@ def _stacked(column: Column, size: int | None) -> NDArray[np.float64]:
                 f"{'' if np.isfinite(vector).all() else ' and not finite'}."
             )
     out = np.full((len(cells), size), np.nan)
-    out[there] = vectors
+    if there:
+        out[there] = vectors
     return out

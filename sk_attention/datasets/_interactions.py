@@ -28,6 +28,7 @@ def make_interactions(
     noise: float = 0.2,
     repeat: float = 0.0,
     time_effect: float = 0.0,
+    context_effect: float = 0.0,
     random_state: Any = None,
 ) -> Bunch:
     r"""Draw interactions of users with items, where each follows from an earlier one.
@@ -38,8 +39,8 @@ def make_interactions(
     are taken more often. A user's next item is i with the probability
 
     .. math::
-        P(i) = r \, a_i + (1 - r) \big( \nu \, p_i + (1 - \nu) \,
-               ( \tau \, p_{i | h} + (1 - \tau) \, p_{i | g} ) \big)
+        P(i) = r \, a_i + (1 - r) \Big( \nu \, p_i + (1 - \nu) \, \big( \kappa \, p_{i | o} +
+               (1 - \kappa) ( \tau \, p_{i | h} + (1 - \tau) \, p_{i | g} ) \big) \Big)
 
     with these symbols:
 
@@ -51,6 +52,8 @@ def make_interactions(
     - h is the user's home group, and :math:`\tau` is `time_effect` where a session begins, that is
       after a long gap, and 0 within a session: a model that does not know the time of the next
       interaction cannot tell.
+    - o is the group that belongs to the occasion of the interaction, which is drawn anew for each,
+      and :math:`\kappa` is `context_effect`: a model that does not know the occasion cannot tell.
 
     Where there is no such group, or nothing new in it, p_i takes the place of p_{i|g}.
 
@@ -77,6 +80,8 @@ def make_interactions(
         Share of interactions with an item of the user's history. With 0 a user meets an item once.
     time_effect : float, default=0.0
         Share of the sessions that begin in the user's home group, whatever the history.
+    context_effect : float, default=0.0
+        Share of the interactions that follow from their occasion, whatever the history.
     random_state : int, RandomState or None, default=None
         Where the random numbers come from. An integer gives the same data in every call.
 
@@ -86,7 +91,8 @@ def make_interactions(
         The interactions and the truth about them:
 
         - ``data``, DataFrame in the order of time: user_id, item_id and session_id (int64, counted
-          from 0) and timestamp (datetime64[ns]).
+          from 0) and timestamp (datetime64[ns]). With a `context_effect` also occasion (str): "o3"
+          belongs to group 3.
         - ``item_groups``, ndarray of shape (n_items,): the group of each item.
         - ``next_group``, ndarray of shape (n_groups,): the group that follows each group.
         - ``home_groups``, ndarray of shape (n_users,): the home group of each user.
@@ -94,8 +100,8 @@ def make_interactions(
         - ``lag``, int: the parameter.
         - ``probabilities``, function of an index of rows of ``data``: positions, a mask or a slice.
           Returns an ndarray of shape (n_rows, n_items): P(i) for each of these rows, given the
-          user's earlier rows and home group and the time of the row. In the mean no ranking of the
-          items is better than the one by P(i).
+          user's earlier rows and home group and the row's time and occasion. In the mean no ranking
+          of the items is better than the one by P(i).
 
     Raises
     ------
@@ -122,9 +128,15 @@ def make_interactions(
         "n_groups": n_groups,
         "lag": lag,
     }
-    shares = {"noise": noise, "repeat": repeat, "time_effect": time_effect}
+    shares = {
+        "noise": noise,
+        "repeat": repeat,
+        "time_effect": time_effect,
+        "context_effect": context_effect,
+    }
     _check(sizes, shares, skew)
-    rng = np.random.default_rng(draw_seed(random_state))
+    seed = draw_seed(random_state)
+    rng = np.random.default_rng(seed)
     rule = _draw_rule(rng, n_items, n_groups, skew=skew, lag=lag, **shares)
     home_groups = rng.integers(n_groups, size=n_users)
     fewest, most = n_interactions - n_interactions // 2, n_interactions + n_interactions // 2
@@ -132,8 +144,11 @@ def make_interactions(
     starts = rng.random((n_users, most)) < 1 / SESSION_LENGTH
     starts[:, 0] = True
     homes = np.where(starts, home_groups[:, None], -1)
-    blocks = np.array_split(homes, min(n_users, -(-n_users * n_items // CELLS)))
-    items = np.vstack([_draw_items(rng, rule, block) for block in blocks])
+    # of a stream of their own: without an effect nothing else changes
+    occasions = np.random.default_rng([seed, 1]).integers(n_groups, size=starts.shape)
+    n_blocks = min(n_users, -(-n_users * n_items // CELLS))
+    blocks = zip(np.array_split(homes, n_blocks), np.array_split(occasions, n_blocks), strict=True)
+    items = np.vstack([_draw_items(rng, rule, *block) for block in blocks])
     times = _draw_times(rng, starts)
 
     users, positions = np.nonzero(np.arange(most) < lengths[:, None])
@@ -148,6 +163,8 @@ def make_interactions(
             "session_id": sessions[order],
         }
     )
+    if context_effect > 0:
+        data["occasion"] = [f"o{group}" for group in occasions[users, positions]]
     return Bunch(
         data=data,
         item_groups=rule.item_groups,
@@ -155,7 +172,7 @@ def make_interactions(
         home_groups=home_groups,
         popularity=rule.popularity,
         lag=lag,
-        probabilities=_Truth(rule, items, homes, users, positions).probabilities,
+        probabilities=_Truth(rule, items, homes, occasions, users, positions).probabilities,
     )
 
 
@@ -170,14 +187,16 @@ class _Rule:
     noise: float
     repeat: float
     time_effect: float
+    context_effect: float
 
     def probabilities(
-        self, counts: np.ndarray, lagged: np.ndarray, homes: np.ndarray
+        self, counts: np.ndarray, lagged: np.ndarray, homes: np.ndarray, occasions: np.ndarray
     ) -> np.ndarray:
         """P(i) for each row.
 
         `counts` (n_rows, n_items) is how often the user met each item, `lagged` (n_rows,) the item
-        at the lag, `homes` (n_rows,) the home group where a session begins; -1 is none.
+        at the lag, `homes` (n_rows,) the home group where a session begins; -1 is none. The group
+        of the occasion is `occasions` (n_rows,).
         """
         new = self.popularity * (counts == 0)
         anything = new / new.sum(axis=1, keepdims=True)
@@ -186,6 +205,9 @@ class _Rule:
         if self.time_effect > 0:
             begins = self.time_effect * (homes >= 0)[:, None]
             planted = (1 - begins) * planted + begins * self._within(homes, new, anything)
+        if self.context_effect > 0:
+            own = self.context_effect * self._within(occasions, new, anything)
+            planted = (1 - self.context_effect) * planted + own
         fresh = self.noise * anything + (1 - self.noise) * planted
         n_past = counts.sum(axis=1, keepdims=True)
         again = self.repeat * (n_past > 0)
@@ -207,6 +229,7 @@ class _Truth:
     rule: _Rule
     items: np.ndarray
     homes: np.ndarray
+    occasions: np.ndarray
     users: np.ndarray
     positions: np.ndarray
 
@@ -220,7 +243,8 @@ class _Truth:
         earlier = positions - self.rule.lag
         lagged = histories[np.arange(len(users)), np.maximum(earlier, 0)]
         lagged = np.where(earlier < 0, -1, lagged)
-        return self.rule.probabilities(counts, lagged, self.homes[users, positions])
+        moment = users, positions
+        return self.rule.probabilities(counts, lagged, self.homes[moment], self.occasions[moment])
 
 
 def _draw_rule(
@@ -238,7 +262,9 @@ def _draw_rule(
     )
 
 
-def _draw_items(rng: np.random.Generator, rule: _Rule, homes: np.ndarray) -> np.ndarray:
+def _draw_items(
+    rng: np.random.Generator, rule: _Rule, homes: np.ndarray, occasions: np.ndarray
+) -> np.ndarray:
     """Items in the shape of `homes`, (n_users, n_steps): step by step, by the rule itself."""
     n_users, n_steps = homes.shape
     items = np.full((n_users, n_steps), -1)
@@ -246,7 +272,8 @@ def _draw_items(rng: np.random.Generator, rule: _Rule, homes: np.ndarray) -> np.
     users = np.arange(n_users)
     for step in range(n_steps):
         lagged = items[:, step - rule.lag] if step >= rule.lag else items[:, step]  # none yet
-        cumulated = rule.probabilities(counts, lagged, homes[:, step]).cumsum(axis=1)
+        moment = homes[:, step], occasions[:, step]
+        cumulated = rule.probabilities(counts, lagged, *moment).cumsum(axis=1)
         thresholds = rng.random((n_users, 1)) * cumulated[:, -1:]
         items[:, step] = np.count_nonzero(cumulated <= thresholds, axis=1)
         counts[users, items[:, step]] += 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from sk_attention._interactions import Ids, Roles, questions
+from sk_attention._interactions import Ids, Roles, find_context, questions
 from sk_attention.data.columns import Column, array_columns, is_table, table_columns
 from sk_attention.data.roles import ROLES, resolve_role
 from sk_attention.metrics import (
@@ -78,7 +78,7 @@ class Rankings:
 
 
 class Asking:
-    """Rows that ask a fitted recommender: one question for each user and time.
+    """Rows that ask a fitted recommender: one question for each user, time and context.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ class Asking:
             )
         self.columns = columns_of(self.estimator, self.X)
         self.roles = roles_of(self.estimator, self.columns)
-        self.query, self.distinct = questions(self.columns, self.roles)
+        context = find_context(self.estimator, self.columns, self.roles)
+        self.query, self.distinct = questions(self.columns, self.roles, context)
 
     def rankings(self, items: Items, k: int) -> Rankings:
         """Return where the targets stand."""

@@ -22,6 +22,40 @@ SCORE_PACE = 5.0
 DROPPED_SHARE = 0.4
 
 
+class Bags(nn.Module):
+    """The tokens of a table's rows, kept on the device so that some of them can be read.
+
+    Parameters
+    ----------
+    id, value : Tensor of shape (N,)
+        Codes and values of the tokens, row by row and field by field.
+    length : Tensor of shape (R, F)
+        Tokens of each field of each row.
+    """
+
+    id: Tensor
+    value: Tensor
+    length: Tensor
+    start: Tensor
+
+    def __init__(self, id: Tensor, value: Tensor, length: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("id", id, persistent=False)
+        self.register_buffer("value", value, persistent=False)
+        self.register_buffer("length", length, persistent=False)
+        total = length.sum(1)
+        self.register_buffer("start", total.cumsum(0) - total, persistent=False)
+
+    def forward(self, row: Tensor) -> dict[str, Tensor]:
+        """Return what `BagTokens` reads of the rows ``row`` (B,)."""
+        length = self.length[row]
+        total = length.sum(1)
+        before = total.cumsum(0) - total
+        token = torch.repeat_interleave(self.start[row] - before, total)
+        token = token + torch.arange(len(token), device=token.device)
+        return {"id": self.id[token], "value": self.value[token], "length": length}
+
+
 class BagTokens(nn.Module):
     r"""Bags of tokens, pooled within each field by each query's own attention.
 

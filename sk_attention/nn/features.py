@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
+from .layers import CodeDropout
 from .tokens import Tokens
+
+# Share of the rows that are hidden in a step, to learn what it means that nothing is known.
+HIDDEN_SHARE = 0.1
 
 
 class FeatureVectors(nn.Module):
@@ -21,7 +26,7 @@ class FeatureVectors(nn.Module):
     Parameters
     ----------
     tokens : Tokens or None
-        Turns the codes of single values into tokens.
+        Turns the codes of fields into tokens.
     vectors : nn.Linear or None
         Turns ready vectors, which are side by side, into a token.
     name : str
@@ -34,7 +39,10 @@ class FeatureVectors(nn.Module):
         self.prefix = f"{name}."
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return vectors (..., D) of the codes (..., F) among ``inputs``."""
+        """Return vectors (..., D) of the codes (..., F) among ``inputs``.
+
+        Fields of several tokens, such as texts, are read of rows in one dimension (B, F).
+        """
         own = {
             name.removeprefix(self.prefix): codes
             for name, codes in inputs.items()
@@ -44,7 +52,42 @@ class FeatureVectors(nn.Module):
         if self.vectors is not None:
             parts.append(self.vectors(own.pop("vector")))
         if self.tokens is not None:
-            shape = next(iter(own.values())).shape[:-1]
-            tokens = self.tokens({name: codes.flatten(0, -2) for name, codes in own.items()})
-            parts.append(tokens.sum(dim=-2).view(*shape, -1))
+            by_row = [codes for name, codes in own.items() if name not in ("bag_id", "bag_value")]
+            flat = {
+                name: codes if name.startswith("bag") else codes.flatten(0, -2)
+                for name, codes in own.items()
+            }
+            tokens = self.tokens(flat).sum(dim=-2)
+            parts.append(tokens.view(*by_row[0].shape[:-1], -1))
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+class PartlyKnown(nn.Module):
+    """Features that not all rows have.
+
+    In each step some rows are read as if nothing were known of them.
+
+    Parameters
+    ----------
+    features : FeatureVectors
+        Makes a vector of the codes.
+    unknown : mapping of str to Tensor of shape (1, F)
+        The codes of a row of which nothing is known.
+    """
+
+    def __init__(self, features: FeatureVectors, unknown: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.features = features
+        self.names = list(unknown)
+        for number, codes in enumerate(unknown.values()):
+            self.register_buffer(f"unknown{number}", codes)
+        self.hide = CodeDropout(HIDDEN_SHARE)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return vectors (..., D) of the codes (..., F) among ``inputs``."""
+        said: Tensor = self.features(inputs)
+        if not self.training:
+            return said
+        unknown = {name: getattr(self, f"unknown{n}") for n, name in enumerate(self.names)}
+        known = self.hide(torch.ones(said.shape[:-1], device=said.device)).unsqueeze(-1) > 0
+        return torch.where(known, said, self.features(unknown))

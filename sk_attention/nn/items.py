@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .bags import Bags
 from .features import FeatureVectors
 from .layers import CodeDropout
-from .rows import inner_rows, take_rows
+from .rows import inner_rows, take_rows, whole
 
 # Share of the items whose own vector is hidden in a step, to learn what their features say.
 HIDDEN_SHARE = 0.1
@@ -27,7 +28,8 @@ class Described(nn.Module):
     features : FeatureVectors
         Makes a vector of the codes.
     codes : mapping of str to Tensor of shape (I, F)
-        What is said of each item.
+        What is said of each item; of texts and the like ``<name>.bag_id``, ``<name>.bag_value`` and
+        ``<name>.bag_length``, as `Bags` takes them.
     met : Tensor of shape (I,), dtype bool
         Which items somebody met: the others have no vector of their own.
     """
@@ -37,10 +39,12 @@ class Described(nn.Module):
     def __init__(self, features: FeatureVectors, codes: Mapping[str, Tensor], met: Tensor) -> None:
         super().__init__()
         self.features = features
-        self.names = list(codes)
-        for number, values in enumerate(codes.values()):
-            # a dot is no part of such a name; what is said is no weight
-            self.register_buffer(f"codes{number}", values, persistent=False)
+        bag = f"{features.prefix}bag_"
+        parts = {name.removeprefix(bag): codes[name] for name in codes if name.startswith(bag)}
+        self.bags = Bags(**parts) if parts else None
+        self.names = [name for name in codes if not name.startswith(bag)]
+        for number, name in enumerate(self.names):  # a dot is no part of such a name
+            self.register_buffer(f"codes{number}", codes[name], persistent=False)
         code = torch.arange(len(met) + 2)
         code[1:-1] *= met
         self.register_buffer("own", code, persistent=False)
@@ -53,10 +57,15 @@ class Described(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Return what is said of the items ``code`` (..., D); 0 for what is none."""
-        item = (code - 1).clamp(min=0, max=len(self.own) - 3)
+        distinct, place = code.unique(return_inverse=True)  # each item is read once
+        item = (distinct - 1).clamp(min=0, max=len(self.own) - 3)
         codes = {name: getattr(self, f"codes{n}")[item] for n, name in enumerate(self.names)}
+        if self.bags is not None:
+            bags = self.bags(item)
+            codes |= {f"{self.features.prefix}bag_{part}": own for part, own in bags.items()}
         said: Tensor = self.features(codes)
-        return said * ((code > 0) & (code < len(self.own) - 1)).unsqueeze(-1)
+        said = said * ((distinct > 0) & (distinct < len(self.own) - 1)).unsqueeze(-1)
+        return said[place]
 
 
 class ItemVectors(nn.Module):
@@ -109,8 +118,8 @@ class ItemVectors(nn.Module):
             return inner_rows(self.embedding)
         code = torch.arange(1, len(self) + 1, device=self.embedding.device)
         own = F.embedding(self.described.own_code(code), self.embedding)
-        vectors: Tensor = own + self.described(code)
-        return vectors
+        # what is said of items is worked out for all of them, whichever are taken of these
+        return whole(own + self.described(code))
 
     def place(self, code: Tensor, vectors: Tensor) -> None:
         """Let the items ``code`` (n,) have these vectors (n, D), whatever is said of them."""

@@ -191,7 +191,9 @@ class OutcomeNetwork(nn.Module):
         scale = self.user.shape[1] ** 0.5
         user = F.embedding(self.hide(inputs["user"]), self.user) * scale
         if self.user_features is not None:
-            user = user + self.user_features(inputs)
+            said = self.user_features(inputs)  # a row for each history, not for each target
+            assert len(said) == len(inputs["item"])
+            user = user + said[inputs["position"] // inputs["item"].shape[1]]
         item = self.items(inputs["asked_item"]) * scale
         return Asked(user, item, None if self.context is None else self.context(inputs))
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .features import PartlyKnown
 from .history.candidate_reading import CandidateReading
 from .history.events import EventTokens
 from .history.recency import Moments, Recency
@@ -19,6 +20,7 @@ from .history.sampling import NegativeSampler
 from .history.self_reading import SelfReading
 from .history.session_reading import SessionReading
 from .items import Described, ItemVectors
+from .layers import Dropout
 
 # The best items by the history's vector, which candidates then rank anew by reading the history.
 RERANKED = 256
@@ -49,6 +51,18 @@ class Reading(NamedTuple):
     sampler: NegativeSampler
 
 
+class Surroundings(NamedTuple):
+    """What a network of histories reads beside items and times."""
+
+    items: Described | None = None  # what is said of the items
+    past: PartlyKnown | None = None  # of each event
+    context: PartlyKnown | None = None  # of each moment at which something is asked
+    user: PartlyKnown | None = None  # of each user
+
+
+NOTHING_ELSE = Surroundings()
+
+
 class Reranking(NamedTuple):
     """Scores of all items; to those of the best ones is added what they read of the history."""
 
@@ -64,6 +78,12 @@ class HistoryNetwork(nn.Module):
     token stands before the first event. Where times are known, what is asked is what comes next at
     a certain time: the time since then to each event biases the attention, and the time since the
     last event is added to its token.
+
+    What else is known of an event is added to its token, too. What is known of the user, and of the
+    moment when it is asked what comes next, is added where that is asked: the token of the last
+    event before it. So attention may go where they make it go. Items that read the history on their
+    own do so whatever the user and the moment, which speak for items by themselves where nothing
+    else does: :math:`a \cdot e_i` is added, with *a* the sum of what is known.
 
     The kinds of attention:
 
@@ -96,16 +116,13 @@ class HistoryNetwork(nn.Module):
         Unit of time; None where times are not known.
     generator : torch.Generator
         Source of the initial weights.
-    described : Described, default=None
-        What is said of the items elsewhere.
+    beside : Surroundings, default=NOTHING_ELSE
+        What else is read.
 
     References
     ----------
     .. [1] Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018.
     """
-
-    # What grows with the catalogue; a sampled loss gives it sparse gradients.
-    tables = ("items.embedding", "item_bias")
 
     def __init__(
         self,
@@ -118,13 +135,15 @@ class HistoryNetwork(nn.Module):
         max_history: int,
         usual_gap: float | None,
         generator: torch.Generator,
-        described: Described | None = None,
+        beside: Surroundings = NOTHING_ELSE,
     ) -> None:
         super().__init__()
         self.n_items, self.max_history = len(share), max_history
-        self.items = ItemVectors(self.n_items, embedding_dim, described, generator)
+        self.items = ItemVectors(self.n_items, embedding_dim, beside.items, generator)
         self.item_bias = nn.Parameter(torch.zeros(self.n_items))
-        self.events = EventTokens(embedding_dim, None, dropout, usual_gap)
+        self.events = EventTokens(embedding_dim, beside.past, dropout, usual_gap)
+        self.context, self.user_features = beside.context, beside.user
+        self.asked_dropout = Dropout(dropout)
         self.encoder: SelfReading | None = None
         if attention != "cross":
             recency = Recency(max_history, n_heads, usual_gap is not None)
@@ -140,12 +159,12 @@ class HistoryNetwork(nn.Module):
         """Return what scores the items at each ``position`` of the tokens ``item`` (B, L)."""
         tokens, moments, position = self._tokens(inputs)
         items = self.item_vectors()
-        if self.encoder is None:  # scores begin with the biases alone
+        hidden = self._first(inputs, tokens, moments, position)
+        if hidden is None:  # scores begin with the biases alone
             nothing = items.new_zeros(len(position), 0)
             scoring = Scoring(nothing, items.detach()[:, :0], self.item_bias)
         else:
-            hidden = _as_computed(self.encoder(tokens, moments, position))
-            scoring = Scoring(hidden, items, self.item_bias)
+            scoring = Scoring(_as_computed(hidden), items, self.item_bias)
         if self.reader is None:
             return scoring
         reading = Reading(self.reader, tokens, moments, position, items, self.sampler)
@@ -168,11 +187,23 @@ class HistoryNetwork(nn.Module):
         Where only candidates read it, it is what an item reads of which nothing is known.
         """
         tokens, moments, position = self._tokens(inputs)
-        if self.encoder is not None:
-            hidden: Tensor = self.encoder(tokens, moments, position)
-            return hidden
-        assert self.reader is not None
-        return self.reader.general(tokens, moments, position)
+        if self.encoder is None:
+            assert self.reader is not None
+            return self.reader.general(tokens, moments, position)
+        hidden = self._first(inputs, tokens, moments, position)
+        assert hidden is not None
+        return hidden
+
+    def first_vector(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return what the items score before they read the history, as vectors (N, D)."""
+        tokens, moments, position = self._tokens(inputs)
+        hidden = self._first(inputs, tokens, moments, position)
+        return tokens.new_zeros(len(position), tokens.shape[-1]) if hidden is None else hidden
+
+    @property
+    def reads_askers(self) -> bool:
+        """Whether anything is read of users or of the moment when something is asked."""
+        return self.context is not None or self.user_features is not None
 
     def expectation(self, inputs: Mapping[str, Tensor]) -> Scoring:
         """Return what the vectors of `hidden` say of all items, whatever these read themselves."""
@@ -206,6 +237,15 @@ class HistoryNetwork(nn.Module):
         return self.reader.read(tokens, moments, position, vectors)
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """What grows with the catalogue, and has sparse gradients by a sampled loss.
+
+        What is said of items is worked out for all of them, and with it their own vectors.
+        """
+        described = self.items.described is not None
+        return ("item_bias",) if described else ("items.embedding", "item_bias")
+
+    @property
     def embedding(self) -> nn.Parameter:
         """The items' own vectors (I + 2, D), by their codes."""
         return self.items.embedding
@@ -223,14 +263,39 @@ class HistoryNetwork(nn.Module):
         if self.reader is not None and "candidate" in inputs:
             return self.read_candidates(inputs)[0].mean(1).squeeze(1)
         tokens, moments, position = self._tokens(inputs)
-        part = self.reader if self.encoder is None else self.encoder
-        assert part is not None
-        return part.weights(tokens, moments, position)
+        if self.encoder is None:
+            assert self.reader is not None
+            return self.reader.weights(tokens, moments, position)
+        return self.encoder.weights(self._with_askers(tokens, inputs), moments, position)
 
     def _tokens(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Moments, Tensor]:
         """Return the tokens (B, L, D), when they were, and which of them are asked."""
         tokens, moments = self.events(inputs, self.items)
         return tokens, moments, inputs["position"]
+
+    def _first(
+        self, inputs: Mapping[str, Tensor], tokens: Tensor, moments: Moments, position: Tensor
+    ) -> Tensor | None:
+        """Return what the items score before they read the history (N, D); None for nothing."""
+        if self.encoder is not None:
+            hidden: Tensor = self.encoder(self._with_askers(tokens, inputs), moments, position)
+            return hidden
+        if not self.reads_askers:
+            return None
+        known = self._with_askers(torch.zeros_like(tokens), inputs)
+        return known.flatten(0, 1)[position]
+
+    def _with_askers(self, tokens: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Add what is known of users, and of the moments after the tokens (B, L, D)."""
+        if not self.reads_askers:
+            return tokens
+        known = tokens.new_zeros(())
+        if self.context is not None:
+            known = known + self.context(inputs)
+        if self.user_features is not None:
+            known = known + self.user_features(inputs).unsqueeze(1)
+        added: Tensor = self.asked_dropout(known * tokens.shape[-1] ** 0.5)
+        return tokens + added
 
     def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
         """Take the weights of a network that knows some of the items; the others come last.

@@ -130,15 +130,14 @@ def _best_scores(outputs: Reranking, rows: slice) -> tuple[Tensor, Tensor]:
 class RerankingLoss(nn.Module):
     """Cross entropy of what is ranked first and of what is ranked anew; else what NDCG@10 misses.
 
-    Where nothing but what candidates read ranks the items, the first of the two is left out.
-
     Parameters
     ----------
-    in_training : callable, default=next_item_cross_entropy
-        What is ranked first is trained by: outputs, target and weight -> loss (1,).
+    in_training : callable or None, default=next_item_cross_entropy
+        What is ranked first is trained by: outputs, target and weight -> loss (1,). None where all
+        items are ranked anew, and what comes first is a part of that alone.
     """
 
-    def __init__(self, in_training: TrainingLoss = next_item_cross_entropy) -> None:
+    def __init__(self, in_training: TrainingLoss | None = next_item_cross_entropy) -> None:
         super().__init__()
         self.in_training = in_training
 
@@ -147,6 +146,6 @@ class RerankingLoss(nn.Module):
         if not self.training:
             return reranked_missed_gain(outputs, target, weight)
         loss = candidate_cross_entropy(outputs, target, weight)
-        if outputs.scoring.hidden.shape[1]:
+        if self.in_training is not None:
             loss = loss + self.in_training(outputs.scoring, target, weight)
         return loss

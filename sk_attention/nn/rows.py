@@ -49,6 +49,34 @@ def inner_rows(table: Tensor) -> Tensor:
     return rows
 
 
+def whole(table: Tensor) -> Tensor:
+    """Return the table itself; a sparse gradient becomes dense, for what the table was made by.
+
+    Parameters
+    ----------
+    table : Tensor of shape (R, ...)
+        Rows that were computed.
+
+    Returns
+    -------
+    table : Tensor of the same shape
+        A view.
+    """
+    same: Tensor = _Whole.apply(table)  # type: ignore[no-untyped-call]
+    return same
+
+
+class _Whole(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor) -> Tensor:
+        return table.view_as(table)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (grad,) = grads
+        return grad.to_dense() if grad.is_sparse else grad
+
+
 class _TakeRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, code: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """The history rule: what a query sees, and what it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +138,20 @@ def test_own_and_later_events_are_counted_as_by_hand(events, queries):
     assert own.tolist() == [events.count(query) for query in queries]
     by_hand = [any(e[0] == who and e[2] > when for e in events) for who, _, when in queries]
     assert later.tolist() == by_hand
+
+
+def test_context_is_that_of_what_was_asked_for_next_and_at_last_of_the_query():
+    built = histories([0, 0, 0, 1], [1, 2, 3, 4], [1.0, 2.0, 3.0, 1.0])
+    codes = {"context.category": 10 * built.items[:, None], "event.category": built.items[:, None]}
+    built = replace(built, codes=codes)
+    found = build_queries(built, np.array([0, 1, -1]), np.array([2.5, 9.0, 9.0]), None, 8, START)
+    asked = {"context.category": np.array([[7], [8], [9]])}
+    ((inputs, _),) = replace(found, asked=asked).batches(8, "cpu")
+    context = inputs["context.category"][..., 0].tolist()
+    assert context[0] == [10, 20, 7]  # before the first event, before the second, now
+    assert context[1][:2] == [40, 8]
+    assert context[2][0] == 9
+    assert inputs["event.category"][0, 1:, 0].tolist() == [1, 2]
+    windows = Windows(built, np.array([0]), np.array([3]), np.ones(4, dtype=bool), START)
+    inputs, _ = windows.take(torch.tensor([0]))
+    assert inputs["context.category"][0, :, 0].tolist() == [10, 20, 30]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sk_attention.data.batches import Rows, Slices
-from sk_attention.data.ragged import Ragged, side_by_side
+from sk_attention.data.ragged import Ragged, side_by_side, stacked
 
 LENGTHS = st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=2), min_size=1, max_size=8)
 
@@ -75,3 +75,12 @@ def test_batches_hold_the_tokens_of_their_rows():
     assert torch.equal(torch.cat([batch["bag_id"] for batch in batches]), own.parts["id"])
     shuffled = Slices(rows, 2, shuffle=True, generator=torch.Generator().manual_seed(0))
     assert sorted(torch.cat([batch["bag_id"] for batch, _ in shuffled]).tolist()) == list(range(6))
+
+
+def test_stacked_rows_follow_each_other():
+    first = side_by_side([(np.array([1, 2]), {"id": np.array([5, 6, 7])})])
+    second = side_by_side([(np.array([0, 1]), {"id": np.array([8])})])
+    both = stacked(first, second)
+    assert both.length.ravel().tolist() == [1, 2, 0, 1]
+    assert both[np.array([3, 1])].parts["id"].tolist() == [8, 6, 7]
+    assert stacked(np.zeros((1, 2)), np.ones((2, 2))).tolist() == [[0, 0], [1, 1], [1, 1]]

@@ -296,3 +296,14 @@ def test_planted_data_can_be_pickled():
 def test_parameter_out_of_range_is_an_error(options, message):
     with pytest.raises(ValueError, match=message):
         make_interactions(**options)
+
+
+def test_occasions_ask_for_their_group_and_change_nothing_where_they_have_no_effect():
+    sizes = {"n_users": 60, "n_items": 40, "n_interactions": 10, "n_groups": 4, "random_state": 0}
+    planted = make_interactions(**sizes, noise=0.0, context_effect=1.0)
+    occasion = planted.data["occasion"].str[1:].astype(int)
+    own = planted.item_groups[planted.data["item_id"]] == occasion
+    assert own.mean() > 0.9  # all, while there is anything new in the group
+    probabilities = planted.probabilities(slice(None))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    assert "occasion" not in make_interactions(**sizes).data

@@ -139,7 +139,7 @@ def test_items_are_not_ranked_by_popularity_alone_where_candidates_read():
     own, inputs, target, weight = asked("cross")
     outputs = own(inputs)
     expected = candidate_cross_entropy(outputs, target, weight)
-    assert_close(RerankingLoss().train()(outputs, target, weight), expected)
+    assert_close(RerankingLoss(None).train()(outputs, target, weight), expected)
 
 
 def test_nothing_asked_misses_everything():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sk_attention.nn.features import FeatureVectors
+from sk_attention.nn.features import FeatureVectors, PartlyKnown
 from sk_attention.nn.items import ItemVectors
 from sk_attention.nn.layers import CodeDropout, Dropout
 
@@ -31,7 +31,7 @@ class EventTokens(nn.Module):
     ----------
     embedding_dim : int
         D.
-    features : FeatureVectors or None
+    features : FeatureVectors, PartlyKnown or None
         What else is known of events.
     dropout : float
         Share of the tokens' entries that is dropped in training.
@@ -42,7 +42,7 @@ class EventTokens(nn.Module):
     def __init__(
         self,
         embedding_dim: int,
-        features: FeatureVectors | None,
+        features: FeatureVectors | PartlyKnown | None,
         dropout: float,
         usual_gap: float | None,
     ) -> None:
