@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # In the order in which they need each other.
+STYLES = ("page.css", "parts.css")
 SCRIPTS = ("data.js", "elements.js", "tables.js", "charts.js", "sections.js", "rows.js", "start.js")
 
 
@@ -38,8 +39,8 @@ def page(title: str, content: Mapping[str, Any]) -> str:
     page : str
         HTML, all ASCII but for what stands in style and scripts.
     """
-    style = _read("page.css")
-    script = '"use strict";\n{\n' + "\n".join(_read(name) for name in SCRIPTS) + "}\n"
+    style = "\n".join(map(_read, STYLES))
+    script = '"use strict";\n{\n' + "\n".join(map(_read, SCRIPTS)) + "}\n"
     parts = {
         "title": html.escape(title).encode("ascii", "xmlcharrefreplace").decode("ascii"),
         "policy": f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}",
