@@ -295,7 +295,7 @@ def test_tags_say_what_the_estimator_takes(kind):
     tags = small(kind).__sklearn_tags__()
     assert tags.input_tags.allow_nan
     assert tags.input_tags.sparse
-    assert not small(kind, explainable=True).__sklearn_tags__().input_tags.sparse
+    assert small(kind, explainable=True).__sklearn_tags__().input_tags.sparse
     assert tags.target_tags.multi_output
     assert tags.target_tags.required
     assert tags.estimator_type == ("classifier" if kind is KINDS[0] else "regressor")

@@ -133,9 +133,9 @@ def _contributions(estimator: Any, X: Any, level: str) -> Explained:
 
 
 def _attention(estimator: Any, X: Any, level: str) -> Explained:
-    seen = estimator.attend(X, level=level)
     if level == "feature":
-        return {}, list(np.moveaxis(seen, 1, 0))
+        return {}, list(np.moveaxis(estimator.attend(X), 1, 0))
+    seen = estimator.attend(X, level=level)
     return _names(seen), list(seen.weights.T)
 
 

@@ -124,8 +124,8 @@ def faithfulness(
     Raises
     ------
     ValueError
-        If there is no such method, or not for this estimator; or if a parameter, or ``y``, breaks
-        a rule.
+        If there is no such method, or not for this estimator; if it was fitted on one feature, or
+        on a sparse matrix; or if a parameter, or ``y``, breaks a rule.
 
     See Also
     --------
@@ -149,6 +149,11 @@ def faithfulness(
     """
     _check_counts(n_refits=n_refits, n_steps=n_steps, n_repeats=n_repeats, n_bootstrap=n_bootstrap)
     model = TokenModel(estimator, X)
+    if model.n_features < 2:
+        raise ValueError(
+            "faithfulness compares in which order features are taken away, and needs two at least; "
+            f"{type(estimator).__name__} was fitted on one."
+        )
     if method == "auto":
         method = "contribution" if estimator.explainable else "attention"
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31))

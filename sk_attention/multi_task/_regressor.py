@@ -36,13 +36,14 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
     explainable : bool, default=False
-        Whether predictions are sums over the features, which `contributions` returns: towers are
-        linear, and no task sees what another reads. It costs accuracy where features interact.
+        Whether predictions are sums over the features, and over the words of texts, which
+        `contributions` returns: towers are linear, and no task sees what another reads. It costs
+        accuracy where features interact.
     forbid : dict or None, default=None
         Columns that a task must not use: from the name of a task ("y" if there is one without a
         name) to a list of names or positions. The task's predictions are then exactly the same
-        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, where that
-        can be guaranteed.
+        whatever stands there. Only with ``explainable=True`` and ``attention="cross"``, and not for
+        a sparse matrix, where that cannot be guaranteed.
     embedding_dim : int or "auto", default="auto"
         Size of the token of a feature. "auto" is 16, and less for more than 256 features.
     n_heads : int, default=1

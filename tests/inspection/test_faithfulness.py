@@ -17,6 +17,7 @@ from sk_attention.inspection._deletion import (
 from sk_attention.inspection._token_model import TokenModel
 from tests._estimators import KINDS, classifier, data_for, one_pass, over_kinds, small
 from tests.test_attention import mixed_frame
+from tests.test_text import reviews
 
 FAST = {"n_steps": 4, "n_repeats": 1, "n_bootstrap": 50, "random_state": 0}
 
@@ -230,3 +231,20 @@ def test_each_rule_can_speak_against_showing(found, name, value, objection):
     (only,) = objections(type(found)(**changed), 0)
     assert objection in only
     assert f"- **y0**: do not show: {only}." in faithfulness_card(type(found)(**changed))
+
+
+def test_a_text_that_decides_is_found_beside_noise():
+    X, y = reviews(240)
+    options = {"explainable": True, "attention": "hierarchical", "text_features": ["text"]}
+    model = classifier(max_epochs=40, **options)
+    found = faithfulness(model.fit(X[:120], y[:120]), X[120:], y[120:], **FAST)
+    assert (found.deletion_gain[:, 1] > 0).all()
+    assert (found.importances.argmax(axis=1) == 1).all()
+    assert not any(objections(found, task) for task in range(2))
+
+
+def test_one_feature_has_no_order():
+    X, y = reviews(60)
+    model = classifier(text_features=["text"], max_epochs=1).fit(X[["text"]], y)
+    with pytest.raises(ValueError, match=r"needs two at least; .* was fitted on one"):
+        faithfulness(model, X[["text"]], y)
