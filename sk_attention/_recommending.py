@@ -81,9 +81,10 @@ class RecommendingMixin(RecordingMixin):
         ----------
         X : array-like of shape (n_users,) or DataFrame, default=None
             Users, or a table with their column and perhaps one of times, when each asks; an array
-            of two dimensions has the columns of ``fit``. Unknown users get what is popular. None
-            takes all users of ``fit``, as in ``users_``. Where labels are foretold, a table may
-            tell more of the moment, by the columns that ``fit`` had; what is not there is unknown.
+            of two dimensions has the columns of ``fit``. Unknown users get what is popular, or what
+            is foretold of an unknown user. None takes all users of ``fit``, as in ``users_``. Where
+            labels are foretold, a table may tell more of the moment, by the columns that ``fit``
+            had; what is not there is unknown.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None
