@@ -69,8 +69,9 @@ class RecommendingMixin(AskingMixin):
         X : array-like of shape (n_users,) or DataFrame, default=None
             Users, or a table with their column, perhaps one of times, when each asks, and columns
             of the context, which is unknown otherwise; an array of two dimensions has the columns
-            of ``fit``. Unknown users get what is popular. None takes all users of ``fit``, as in
-            ``users_``. Where labels are foretold, all columns of ``fit`` may tell of the moment.
+            of ``fit``. Unknown users get what is popular, or what is foretold of an unknown user.
+            None takes all users of ``fit``, as in ``users_``. Where labels are foretold, all
+            columns of ``fit`` may tell of the moment.
         k : int, default=10
             Items wanted.
         histories : list of lists of items, default=None

@@ -60,7 +60,7 @@ def cpu_seconds(function: Callable[[], Any], repeats: int) -> float:
 def network(n_items: int) -> HistoryNetwork:
     """Return the network of the recommender at its defaults."""
     generator = torch.Generator().manual_seed(0)
-    return HistoryNetwork(n_items, DIMS, 2, 2, 0.2, LENGTH, 1.0, generator)
+    return HistoryNetwork("self", torch.ones(n_items), DIMS, 2, 2, 0.2, LENGTH, 1.0, generator)
 
 
 def training(case: Record) -> Record:
@@ -97,7 +97,7 @@ def training(case: Record) -> Record:
 
     def network_alone() -> None:
         hidden = own(batches[0][0]).hidden
-        torch.autograd.grad(hidden.sum(), list(own.blocks.parameters()))
+        torch.autograd.grad(hidden.sum(), list(own.encoder.blocks.parameters()))
 
     with net.average_.training_weights():
         whole = cpu_seconds(step, case["repeats"])
