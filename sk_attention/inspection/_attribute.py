@@ -34,7 +34,8 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows to explain.
     method : str, default="contribution"
@@ -46,7 +47,8 @@ def attribute(estimator: Any, X: Any, method: str = "contribution") -> Bunch:
         attributions : list of ndarray of shape (n_samples, n_features)
             One array per task. Contributions and integrated gradients of a task of more than two
             classes have the shape (n_samples, n_classes, n_features). Those of two classes are
-            about the log odds of the second, those of regression in the units of ``y``.
+            about the log odds of the second, those of regression in the units of ``y``, those of
+            a set of labels (n_samples, n_labels, n_features) about the log odds of each label.
         method : str
             The method.
         task_names : list of str
