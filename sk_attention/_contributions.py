@@ -108,7 +108,7 @@ class ContributionsMixin:
                 the log odds of the second class (n_samples,) of two, and for more classes
                 (n_samples, n_classes) numbers of mean 0 whose softmax are the probabilities; a
                 list with one entry per task if ``y`` had two dimensions. A regressor has what
-                `predict` returns.
+                `predict` returns; a set of labels has the log odds of each (n_samples, n_labels).
 
             With ``level="token"`` there are also ``row``, ``feature`` and ``token``, as `attend`
             returns them, and ``contributions`` is of shape (n_all_tokens, ...): what is added up

@@ -41,7 +41,8 @@ def attribute(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
         Rows to explain. Of a sparse matrix there are contributions and attention alone.
     method : str, default="contribution"
@@ -56,7 +57,8 @@ def attribute(
         attributions : list of ndarray of shape (n_samples, n_features)
             One array per task. Contributions and integrated gradients of a task of more than two
             classes have the shape (n_samples, n_classes, n_features). Those of two classes are
-            about the log odds of the second, those of regression in the units of ``y``.
+            about the log odds of the second, those of regression in the units of ``y``, those of
+            a set of labels (n_samples, n_labels, n_features) about the log odds of each label.
         method : str
             The method.
         task_names : list of str

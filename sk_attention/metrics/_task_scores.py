@@ -23,9 +23,10 @@ def accuracy(task: Task) -> float:
 
 
 def balanced_accuracy(task: Task) -> float:
+    hits = _hits(task)
     first_seen: dict[Any, int] = {}
     codes = [first_seen.setdefault(label, len(first_seen)) for label in task.labels.tolist()]
-    right = np.bincount(codes, weights=task.weight * _hits(task))
+    right = np.bincount(codes, weights=task.weight * hits)
     return float(np.mean(right / np.bincount(codes, weights=task.weight)))
 
 
@@ -85,6 +86,7 @@ def _shared(one: set[Any], other: set[Any]) -> float:
 
 def _hits(task: Task) -> np.ndarray:
     """Where the predicted label is the true one."""
+    _refuse_sets(task)
     if _is_text(task.labels) != _is_text(task.predicted):
         kinds = ("strings", "numbers") if _is_text(task.labels) else ("numbers", "strings")
         raise ValueError(
@@ -93,12 +95,21 @@ def _hits(task: Task) -> np.ndarray:
     return np.asarray(task.labels == task.predicted, dtype=bool)
 
 
+def _refuse_sets(task: Task) -> None:
+    if is_collection(task.labels[0]):
+        raise ValueError(
+            f"y is ragged: task {task.name!r} holds collections such as {task.labels[0]!r}, and "
+            "this score is about single labels. Sets are scored by multi_task_jaccard_score."
+        )
+
+
 def _is_text(labels: np.ndarray) -> bool:
     return labels.dtype.kind in "US" or isinstance(labels[0], (str, bytes))
 
 
 def _codes(task: Task) -> np.ndarray:
     """Position of each label among the classes, -1 for one that is not there."""
+    _refuse_sets(task)
     position = {label: k for k, label in enumerate(task.classes)}
     return np.array([position.get(label, -1) for label in task.labels.tolist()])
 

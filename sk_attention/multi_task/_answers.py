@@ -9,6 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def classes_per_task(classes: Any) -> list[Any]:
+    """Return one array of classes per task: an array of two dimensions holds one per row.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), or sequence of these or None
+        Classes of the only task, or of each; None for a task of numbers.
+
+    Returns
+    -------
+    classes : list of array-like or None
+        One entry per task.
+    """
+    several = isinstance(classes, (list, tuple, np.ndarray)) and all(
+        own is None or (np.ndim(own) == 1 and not isinstance(own, str)) for own in classes
+    )
+    return list(classes) if several else [classes]
+
+
 def class_effects(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return parts of the outputs of one task (n, C, ...) as parts of its logits.
 

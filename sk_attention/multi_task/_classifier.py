@@ -25,7 +25,7 @@ from sk_attention.nn.losses import ensemble_log_probability, task_cross_entropy
 from sk_attention.training.net import TaskLoss
 from sk_attention.training.optimizers import BuildOptimizer
 
-from ._answers import class_effects, side_by_side, sum_to_one
+from ._answers import class_effects, classes_per_task, side_by_side, sum_to_one
 
 
 def _has_one_task(estimator: Any) -> bool:
@@ -369,7 +369,7 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         if classes is None and first:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if classes is not None:
-            classes = _classes_per_task(classes)
+            classes = classes_per_task(classes)
             if not first:
                 self._target_encoder.check_classes(classes)
         self._partial_fit(X, y, classes, sample_weight)
@@ -494,11 +494,3 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _classes_per_task(classes: Any) -> list[Any]:
-    """Return one array of classes per task: an array of two dimensions holds one per row."""
-    several = isinstance(classes, (list, tuple, np.ndarray)) and all(
-        np.ndim(own) == 1 and not isinstance(own, str) for own in classes
-    )
-    return list(classes) if several else [classes]

@@ -28,7 +28,7 @@ from sk_attention.metrics import multi_task_score
 from sk_attention.nn.mixed_losses import MixedTaskLoss
 from sk_attention.training.optimizers import BuildOptimizer
 
-from ._answers import as_frame, class_effects, side_by_side, sum_to_one
+from ._answers import as_frame, class_effects, classes_per_task, side_by_side, sum_to_one
 
 Floats = NDArray[np.float64]
 
@@ -376,7 +376,7 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
             If a label is none of the classes, or ``classes`` differ from those of the first call.
         """
         if classes is not None:
-            classes = _classes_per_task(classes)
+            classes = classes_per_task(classes)
             if hasattr(self, "net_"):
                 self._target_encoder.check_classes(classes)
         self._partial_fit(X, y, classes, sample_weight)
@@ -513,11 +513,3 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         tags.classifier_tags = ClassifierTags(multi_label=True)
         tags.regressor_tags = RegressorTags()
         return tags
-
-
-def _classes_per_task(classes: Any) -> list[Any]:
-    """Return one array of classes per task, None for numbers."""
-    several = isinstance(classes, (list, tuple, np.ndarray)) and all(
-        own is None or (np.ndim(own) == 1 and not isinstance(own, str)) for own in classes
-    )
-    return list(classes) if several else [classes]

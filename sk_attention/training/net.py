@@ -24,6 +24,11 @@ from .tables import RowAdam, Together, clip_gradients, coalesce_gradients
 TaskLossFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+def most_probable(outputs: Tensor) -> Tensor:
+    """Return codes of the most probable classes, or numbers (B, K), of outputs (B, K, C)."""
+    return outputs.argmax(-1) if outputs.shape[-1] > 1 else outputs.squeeze(-1)
+
+
 class StopTraining(Exception):
     """A callback asked to stop, which skorch's callbacks do by raising KeyboardInterrupt."""
 
@@ -49,10 +54,6 @@ class TaskLoss(nn.Module):
         if not self.training:
             outputs = self.ensemble(outputs)
         return self.loss(outputs, target, weight)
-
-    def decide(self, ensemble: Tensor) -> Tensor:
-        """Return codes of the most probable classes, or numbers (B, K), of outputs (B, K, C)."""
-        return ensemble.argmax(-1) if ensemble.shape[-1] > 1 else ensemble.squeeze(-1)
 
 
 class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
@@ -385,7 +386,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             Codes of the most probable classes, or standardised numbers, as targets are coded.
         """
         outputs = self.criterion_.ensemble(torch.cat(list(self.forward_iter(X)))).squeeze(2)
-        predicted: NDArray[Any] = self.criterion_.decide(outputs).detach().cpu().numpy()
+        decide = getattr(self.criterion_, "decide", most_probable)  # tasks of several kinds differ
+        predicted: NDArray[Any] = decide(outputs).detach().cpu().numpy()
         return predicted[:, 0] if predicted.shape[1] == 1 else predicted
 
     def __getstate__(self) -> dict[str, Any]:

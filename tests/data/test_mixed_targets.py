@@ -153,9 +153,12 @@ def test_bad_sets_are_an_error(cells, classes, message):
 
 def test_collections_are_refused_where_one_label_is_expected():
     labels = label_columns(pd.Series([["a", "b"], ["a"]]))
+    match = r"y is ragged.*collections such as \['a', 'b'\]"
     for encoder in (ClassEncoder(), NumberEncoder()):
-        with pytest.raises(ValueError, match=r"y is ragged.*collections such as \['a', 'b'\]"):
+        with pytest.raises(ValueError, match=match):
             encoder.fit(labels, np.ones(2))
+    with pytest.raises(ValueError, match=match):
+        ClassEncoder().fit(labels, np.ones(2), classes=[["a", "b"]])
 
 
 MIXED = pd.DataFrame(

@@ -10,6 +10,7 @@ from sklearn.preprocessing import MultiLabelBinarizer
 
 from sk_attention.metrics import (
     multi_task_accuracy_score,
+    multi_task_balanced_accuracy_score,
     multi_task_jaccard_score,
     multi_task_r2_score,
     multi_task_score,
@@ -70,3 +71,6 @@ def test_unknown_kinds_and_what_is_no_set_are_errors():
         multi_task_score([1], [1], task_types=["number"])
     with pytest.raises(ValueError, match="Task 'y' must hold sets of labels, got 'a'"):
         multi_task_jaccard_score(["a"], [{"a"}])
+    for score in (multi_task_accuracy_score, multi_task_balanced_accuracy_score):
+        with pytest.raises(ValueError, match=r"y is ragged.*such as \['x'\].* by multi_task_jac"):
+            score(TRUE["tags"], PREDICTED["tags"])

@@ -140,6 +140,7 @@ class ClassEncoder:
         seen = np.zeros(codes.shape, dtype=bool)
         for task, (name, column) in enumerate(zip(labels.names, labels.columns, strict=True)):
             observed, there = self._observed(column)
+            refuse_collections(name, observed)
             seen[:, task] = there
             codes[there, task] = _positions(observed, self.classes_[task], name)
         return EncodedTargets(codes, seen)
