@@ -74,6 +74,24 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
 
 
 @pytest.mark.slow
+@parametrize_with_checks(
+    [
+        kind("double", n_members=4, hidden_layer_sizes=(32, 32), **options)
+        for kind, options in zip(
+            KINDS,
+            [
+                {"attention_normalization": "entmax", "efficient": "inducing"},
+                {"attention_normalization": "sparsemax", "efficient": "linear"},
+            ],
+            strict=True,
+        )
+    ]
+)
+def test_other_ways_to_look_pass_every_check(estimator, check):
+    passes(estimator, check)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(list(variants("cross", "self", "double", explainable=True)))
 def test_explainable_models_pass_every_check(estimator, check):
     passes(estimator, check)
