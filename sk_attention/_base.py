@@ -118,7 +118,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             are read as information. An array holds numbers or datetimes, and categories or texts
             where ``categorical_features`` or ``text_features`` says so. A sparse matrix is never
             made dense. In an array of shape (n_samples, n_steps, n_channels) each step
-            is a feature.
+            is a feature; a step that misses all channels is padding.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
             Labels; a missing one is NaN, None or ``pandas.NA``. Column names become task names.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -1,5 +1,6 @@
 """Small, fast estimators and the data they are tested on."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,11 +52,19 @@ def variants(*attentions: str, explainable: bool = False) -> Iterator[Any]:
     """Both estimators with these kinds of attention, at sizes that pass scikit-learn's checks."""
     for kind in KINDS:
         for attention in attentions:
-            periodic = (
-                {"numeric_embedding": "periodic", "n_heads": 2} if attention == "self" else {}
-            )
-            sizes = {"n_members": 4, "hidden_layer_sizes": (32, 32), **periodic}
-            yield kind(attention=attention, explainable=explainable, **sizes)
+            yield variant(kind, attention, explainable)
+
+
+def in_turn(*attentions: str, explainable: bool = False) -> Iterator[Any]:
+    """Each kind of attention once, of classifier and regressor in turn, which share the network."""
+    for kind, attention in zip(itertools.cycle(KINDS), attentions, strict=False):
+        yield variant(kind, attention, explainable)
+
+
+def variant(kind: type, attention: str, explainable: bool) -> Any:
+    periodic = {"numeric_embedding": "periodic", "n_heads": 2} if attention == "self" else {}
+    sizes = {"n_members": 4, "hidden_layer_sizes": (32, 32), **periodic}
+    return kind(attention=attention, explainable=explainable, **sizes)
 
 
 def one_pass(model: Any, X: Any, y: Any) -> Any:

@@ -6,6 +6,7 @@ tasks, it learns them together and each alone.
 
     python -m benchmarks.quality.text                       # judged on the validation part
     python -m benchmarks.quality.text --part test --sets clinc150 snips
+    python -m benchmarks.quality.text --sets snips --rows 1000 --attention double
 """
 
 import argparse
@@ -54,15 +55,19 @@ def regression(train, valid, judged):
     return max(found)[1]
 
 
-def network(train, judged, seed):
-    model = MultiTaskAttentionClassifier(text_features=["text"], random_state=seed)
+def network(train, judged, seed, options):
+    model = MultiTaskAttentionClassifier(text_features=["text"], random_state=seed, **options)
     (X, y), (X_judged, y_judged) = train, judged
     predicted = model.fit(X, y if y.width > 1 else y.to_series()).predict(X_judged)
     return accuracy(predicted.reshape(len(X_judged), -1), y_judged)
 
 
-def compare(name, part, seed, rivals):
+def compare(name, part, seed, rivals, n_rows, options):
     X, y, parts = read(name, seed)
+    if n_rows is not None:  # of the training part, drawn at random
+        rng = np.random.default_rng(seed)
+        parts[rng.permutation(np.flatnonzero(parts == "train"))[n_rows:]] = "left out"
+    ours = "attention" if not options else ", ".join(map(str, options.values()))
 
     def of(which, tasks):
         rows = parts == which
@@ -79,12 +84,13 @@ def compare(name, part, seed, rivals):
             score = regression(*(of(which, [task]) for which in ("train", "valid", part)))
             show("TF-IDF + regression", [task], [score], start)
         start = time.process_time()
-        show("attention", [task], network(of("train", [task]), of(part, [task]), seed), start)
+        scores = network(of("train", [task]), of(part, [task]), seed, options)
+        show(ours, [task], scores, start)
     if len(TASKS[name]) > 1:
         start = time.process_time()
         tasks = TASKS[name]
-        scores = network(of("train", tasks), of(part, tasks), seed)
-        show("attention, together", tasks, scores, start)
+        scores = network(of("train", tasks), of(part, tasks), seed, options)
+        show(f"{ours}, together", tasks, scores, start)
 
 
 def main():
@@ -92,11 +98,18 @@ def main():
     parser.add_argument("--part", choices=["validation", "test"], default="validation")
     parser.add_argument("--sets", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rows", type=int, help="texts to train on (default: all)")
+    parser.add_argument("--attention", help="kind of attention (default: the default)")
+    parser.add_argument("--epochs", type=int, help="passes, instead of early stopping")
     arguments = parser.parse_args()
+    options = {} if arguments.attention is None else {"attention": arguments.attention}
+    if arguments.epochs is not None:
+        options |= {"max_epochs": arguments.epochs, "early_stopping": False}
     part = {"validation": "valid", "test": "test"}[arguments.part]
     for name in arguments.sets:
         for seed in range(arguments.seeds):
-            compare(name, part, seed, rivals=seed == 0 or name == "sms_spam")
+            rivals = not options and (seed == 0 or name == "sms_spam")
+            compare(name, part, seed, rivals, arguments.rows, options)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         values read are the features' own in all three. "hierarchical": each task first pools the
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
+        With all but "cross", words of a text, items of a list and steps look at those near them in
+        their order.
     explainable : bool, default=False
         Whether predictions are sums over the features, and over the words of texts, which
         `contributions` returns: towers are linear, and no task sees what another reads. It costs

@@ -58,6 +58,8 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         values read are the features' own in all three. "hierarchical": each task first pools the
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
+        With all but "cross", words of a text, items of a list and steps look at those near them in
+        their order.
     task_types : mapping of str to str, or None, default=None
         What tasks are, by name ("y" if there is one without a name): "classification",
         "regression" or "multilabel", a set of labels. Others go by their dtype: floats are numbers,

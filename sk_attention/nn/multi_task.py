@@ -66,6 +66,8 @@ class TaskNetwork(nn.Module, ABC):
     within each field, the fields' tokens have a context as in "double", and each task reads its
     own; a token's weight is its field's times that within the field.
 
+    Steps have an order: in it each looks at those near it, and none at one that is not there.
+
     Parameters
     ----------
     tokens : Tokens
