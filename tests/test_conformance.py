@@ -7,7 +7,12 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_attention import AttentionRecommender, MultiTaskAttentionEstimator, PopularRecommender
+from sk_attention import (
+    AttentionRecommender,
+    MultiTaskAttentionClassifier,
+    MultiTaskAttentionEstimator,
+    PopularRecommender,
+)
 from tests._estimators import ATTENTIONS, KINDS, in_turn, mixed, over_kinds, small, variants
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
@@ -78,14 +83,12 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
-        kind("double", n_members=4, hidden_layer_sizes=(32, 32), **options)
-        for kind, options in zip(
-            KINDS,
-            [
-                {"attention_normalization": "entmax", "efficient": "inducing"},
-                {"attention_normalization": "sparsemax", "efficient": "linear"},
-            ],
-            strict=True,
+        MultiTaskAttentionClassifier(
+            "double",
+            attention_normalization="entmax",
+            efficient="inducing",
+            n_members=4,
+            hidden_layer_sizes=(32, 32),
         )
     ]
 )
