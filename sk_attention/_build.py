@@ -78,8 +78,11 @@ def build_network(
         forbidden = forbidden_features(estimator, one_field=encoder.is_sparse_)
     generator = torch.Generator().manual_seed(seed)
     n_tokens, n_queries = len(encoder.field_features_), len(n_outputs)
-    if estimator.attention == "self":
+    attention = estimator.attention
+    if attention == "self":
         n_queries = 1
+    elif encoder.is_sparse_:
+        attention = "cross"  # a single field has no other to look at
     embedding_dim = estimator.embedding_dim
     if embedding_dim == "auto":
         n_codes = len(encoder.bags.prior_)
@@ -89,7 +92,7 @@ def build_network(
     if n_members == "auto":
         n_members = auto_members(len(n_outputs), n_tokens * embedding_dim)
     sizes = Sizes(
-        attention=estimator.attention,
+        attention=attention,
         embedding_dim=embedding_dim,
         n_heads=estimator.n_heads,
         n_layers=estimator.n_layers,
@@ -190,10 +193,16 @@ def build_nearness(estimator: Any, encoder: TableEncoder) -> Nearness | None:
             f"'hierarchical' let them do; got efficient={estimator.efficient!r} and "
             "attention='cross'."
         )
+    if estimator.efficient is not None and encoder.is_sparse_:
+        raise ValueError(
+            "efficient says how features look at each other, but a sparse matrix is one field, "
+            f"whose values do not look at each other; got efficient={estimator.efficient!r}."
+        )
     in_order = encoder.is_ordered_ and estimator.attention != "cross"
     if in_order and not (estimator.efficient and encoder.n_channels_):
         adaptive = window == "adaptive"
-        return Nearness(FARTHEST if isinstance(window, str) else window, adaptive, causal)
+        farthest = FARTHEST if isinstance(window, str) else window
+        return Nearness(farthest if farthest is None else int(farthest), adaptive, causal)
     for name, asked in [("attention_window", window != "auto"), ("causal", causal)]:
         if asked:
             raise ValueError(

@@ -288,7 +288,10 @@ def _to_array(y: Any) -> np.ndarray:
     try:
         array = _unmasked(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
     except ValueError as error:
-        raise ValueError("y is ragged: every row must have the same number of labels.") from error
+        raise ValueError(
+            "y is ragged: every row must have the same number of labels. Sets of labels go into a "
+            "Series, a column of a DataFrame or an array of objects."
+        ) from error
     if isinstance(y, (list, tuple)):
         array = keep_mixed(array, y)
     if array.ndim not in (1, 2):

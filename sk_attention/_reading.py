@@ -42,8 +42,8 @@ class ReadingMixin(TransformerMixin):
         -------
         weights : ndarray of shape (n_samples, n_tasks, n_features), or Bunch
             Attention weights: not negative, they sum to 1 over the features; over none for a row
-            of a sparse matrix that stores nothing. Where the task looks is not by itself what
-            decides its prediction.
+            of a sparse matrix that stores nothing, or of steps that are all missing. Where the
+            task looks is not by itself what decides its prediction.
 
             With ``level="token"`` a Bunch of arrays with one entry per token: ``row`` and
             ``feature``, its position in ``X``; ``token``, the word, or the name of a feature that

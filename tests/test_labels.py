@@ -197,7 +197,7 @@ def test_mixed_observed_labels_stay_objects():
 @pytest.mark.parametrize(
     ("y", "error", "message"),
     [
-        ([[1, 2], [3]], ValueError, "y is ragged"),
+        ([[1, 2], [3]], ValueError, "y is ragged.* Sets of labels go into a Series, a column"),
         (np.array([1 + 2j]), ValueError, "Complex data not supported"),
         (pd.DataFrame({"a": [1j], "b": [1]}), ValueError, "Complex data not supported"),
         (3, ValueError, "y must have the shape .* got int with 0 dimensions"),

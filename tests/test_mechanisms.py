@@ -189,6 +189,11 @@ def test_contributions_of_efficient_attention_add_up(efficient):
             STEPS,
             "attention_window=None says .* efficient='linear'",
         ),
+        (
+            {"attention": "double", "efficient": "inducing"},
+            csr_array(X),
+            "a sparse matrix is one field, .* got efficient='inducing'",
+        ),
         ({"attention_window": 0}, X, "attention_window' parameter .* must be"),
         ({"attention_window": "wide"}, X, "attention_window' parameter .* must be"),
         ({"efficient": "local"}, X, "efficient' parameter .* must be"),
@@ -196,7 +201,7 @@ def test_contributions_of_efficient_attention_add_up(efficient):
 )
 def test_options_without_a_meaning_are_refused(options, data, match):
     with pytest.raises(ValueError, match=match):
-        classifier(**options).fit(data, Y[: len(data), 0])
+        classifier(**options).fit(data, Y[: data.shape[0], 0])
 
 
 def test_rollout_of_steps_is_refused():

@@ -140,6 +140,19 @@ def test_integers_are_numbers_where_the_user_says_so():
     assert model.predict(X)["stars"].dtype == np.float64
 
 
+@pytest.mark.parametrize(
+    ("task_types", "halves"),
+    [(None, pd.Categorical), ({"half": "classification"}, np.asarray)],
+    ids=["a category", "said to be classes"],
+)
+def test_fractions_are_classes_where_the_user_says_so(task_types, halves):
+    y = pd.DataFrame({"half": halves(np.where(X[:, 0] > 0, 0.5, 1.5)), "delay": Y["delay"]})
+    model = mixed(task_types=task_types, max_epochs=30).fit(X, y)
+    assert model.classes_[0].tolist() == [0.5, 1.5]
+    assert (model.predict(X)["half"] == y["half"].astype(float)).mean() > 0.9
+    assert model.score(X, y) > 0.8
+
+
 def test_without_features_every_kind_of_loss_is_one():
     model = mixed(max_epochs=60).fit(np.zeros((80, 1)), GAPS)
     assert_allclose(model.loss_curve_[-1], 1.0, atol=0.01)

@@ -57,6 +57,8 @@ def test_any_container_gives_the_same_model():
     expected = one_pass(classifier(), X, Y)
     arrays = X.assign(pages=X["pages"].map(np.array), times=X["times"].map(np.array))
     assert_same_outputs(one_pass(classifier(), arrays, Y), expected, X)
+    tuples = X.assign(pages=X["pages"].map(tuple))
+    assert_same_outputs(one_pass(classifier(), tuples, Y), expected, X)
     polars = pl.DataFrame({name: X[name].tolist() for name in X})
     assert polars["times"].dtype == pl.List(pl.Float64)
     assert_array_equal(outputs(one_pass(classifier(), polars, Y), polars), outputs(expected, X))
@@ -97,7 +99,7 @@ def test_unseen_items_are_all_right():
     [
         ("a", "Feature 'times' is read as sequences, found 'a' of type str"),
         (3, "Feature 'times' is read as sequences, found 3 of type int"),
-        ([[1], [2]], r"held sequences of numbers in fit, found \[1\] in one"),
+        ([[1], [2]], r"whose items are single values; found \[1\] in one"),
         (["a"], "Feature 'times' held sequences of numbers in fit, found 'a' in one"),
     ],
 )
@@ -105,3 +107,32 @@ def test_what_is_no_such_sequence_is_refused(cell, match):
     model = one_pass(classifier(), X, Y)
     with pytest.raises(ValueError, match=match):
         model.predict(X.assign(times=[cell] * 120))
+
+
+@pytest.mark.parametrize("attention", ["self", "double", "hierarchical"])
+def test_rows_without_any_item_are_read_in_every_kind(attention):
+    empty = pd.DataFrame({"pages": [[]] * 4})
+    model = one_pass(classifier(attention=attention), X[["pages"]], Y)
+    with_others = outputs(model, pd.concat([empty, X[["pages"]]]))[:4]
+    assert_allclose(outputs(model, empty), with_others, rtol=1e-6)
+    assert_allclose(model.attend(empty), 1.0)
+    assert model.attend(empty[:1], level="token").token.tolist() == [""]
+    never = one_pass(classifier(attention=attention), empty, [[0, 1], [1, 0]] * 2)
+    assert np.isfinite(outputs(never, X[["pages"]])).all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "match"),
+    [
+        ([1.0, np.inf], "contains infinity .*: feature 'times' holds it in a sequence"),
+        ([[1.0, 2.0]], r"'times' is read as sequences, .* single values; found \[1.0, 2.0\]"),
+        (np.ones((2, 2)), "'times' is read as sequences, whose items are single values"),
+    ],
+    ids=["infinite", "nested", "several channels"],
+)
+def test_sequences_that_cannot_be_read_are_refused(cell, match):
+    bad = X.assign(times=[cell, *X["times"][1:]])
+    with pytest.raises(ValueError, match=match):
+        classifier().fit(bad, Y)
+    with pytest.raises(ValueError, match=match):
+        one_pass(classifier(), X, Y).predict(bad[:1])

@@ -54,6 +54,13 @@ def test_each_task_finds_its_column(attention):
         assert of_other[1] > 1.3 * of_one[1]
 
 
+@pytest.mark.parametrize("attention", ["double", "hierarchical"])
+def test_a_single_field_has_no_other_to_look_at(attention):
+    assert_same_outputs(
+        one_pass(classifier(attention=attention), X, Y), one_pass(classifier(), X, Y), X
+    )
+
+
 def test_attention_is_paid_to_what_a_row_stores():
     model = one_pass(classifier(), X, Y)
     weights = model.attend(X)

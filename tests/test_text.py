@@ -1,6 +1,7 @@
 """Columns of texts: words as tokens, in whatever table, with whatever gaps."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -200,6 +201,17 @@ def test_text_encoder_is_cloned_and_searched_as_any_parameter():
     assert fitted._table_encoder.vectors.sizes_ == [2]
     assert not hasattr(svd[-1], "components_")
     assert_same_outputs(fitted, pickle.loads(pickle.dumps(fitted)), X)
+
+
+def test_a_model_that_a_package_ships_encodes_texts():
+    wordllama = pytest.importorskip("wordllama")
+    folder = Path(wordllama.__file__).parent
+    encoder = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+    fitted = model(text_encoder=encoder.embed, max_epochs=10).fit(X, Y)
+    assert fitted._table_encoder.vectors.sizes_ == [256]
+    unseen = X[:2].assign(text=["wonderful", "terrible"])  # words that no row holds
+    good, bad = fitted.predict_proba(unseen)[0][:, 1]
+    assert good > bad + 0.5
 
 
 @pytest.mark.parametrize(

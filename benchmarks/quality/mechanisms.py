@@ -4,7 +4,9 @@
 
 - ``order``: a list with one "x"; the label is which half of the alphabet stood three places before.
 - ``routes``: two tasks over ten numbers and a category that says which of the numbers counts, by
-  another rule for each task: where to look depends on another column.
+  another rule for each task: where to look depends on another column. Beside accuracy it tells
+  how much of a task's attention lies on the number that counts for it, and on the one that counts
+  for the other task.
 - ``groups``: sixteen numbers in four groups, a category that says which group counts, and a label
   that is the sign of its sum.
 - ``wide``: the routes among ``--columns`` columns.
@@ -26,7 +28,7 @@ from benchmarks._common import Record, parser, report, set_threads
 from sk_attention import MultiTaskAttentionClassifier
 
 N_COLUMNS, N_GROUPS = 10, 4
-Planted = tuple[Any, Any]
+Planted = tuple[Any, Any, Any]  # X, y, and for routes the column that counts in each row and task
 
 
 def order(n_rows: int, rng: np.random.Generator, options: Any) -> Planted:
@@ -36,7 +38,7 @@ def order(n_rows: int, rng: np.random.Generator, options: Any) -> Planted:
         place = rng.integers(3, len(items))
         labels.append(items[place - 3] < 5)
         rows.append([f"i{item}" if j != place else "x" for j, item in enumerate(items)])
-    return pd.DataFrame({"items": rows}), np.array(labels)
+    return pd.DataFrame({"items": rows}), np.array(labels), None
 
 
 def routes(n_rows: int, rng: np.random.Generator, options: Any, n_idle: int = 0) -> Planted:
@@ -44,10 +46,8 @@ def routes(n_rows: int, rng: np.random.Generator, options: Any, n_idle: int = 0)
     which = rng.integers(0, N_COLUMNS, n_rows)
     X = pd.DataFrame(numbers, columns=[f"x{j}" for j in range(numbers.shape[1])])
     X["which"] = [f"c{j}" for j in which]
-    row = np.arange(n_rows)
-    return X, np.column_stack(
-        [numbers[row, which] > 0, numbers[row, (which + N_COLUMNS // 2) % N_COLUMNS] > 0]
-    )
+    counts = np.column_stack([which, (which + N_COLUMNS // 2) % N_COLUMNS])
+    return X, np.take_along_axis(numbers, counts, axis=1) > 0, counts
 
 
 def wide(n_rows: int, rng: np.random.Generator, options: Any) -> Planted:
@@ -60,7 +60,7 @@ def groups(n_rows: int, rng: np.random.Generator, options: Any) -> Planted:
     names = [f"g{group}_{j}" for group in range(N_GROUPS) for j in range(4)]
     X = pd.DataFrame(numbers.reshape(n_rows, -1), columns=names)
     X["which"] = [f"c{j}" for j in which]
-    return X, numbers[np.arange(n_rows), which].sum(axis=1) > 0
+    return X, numbers[np.arange(n_rows), which].sum(axis=1) > 0, None
 
 
 FIELDS = {f"g{group}": [f"g{group}_{j}" for j in range(4)] for group in range(N_GROUPS)}
@@ -83,6 +83,8 @@ CASES: dict[str, tuple[Callable[..., Planted], list[dict[str, Any]]]] = {
             {"attention": "double"},
             {"attention": "double", "attention_normalization": "entmax"},
             {"attention": "double", "attention_normalization": "sparsemax"},
+            {"attention": "self", "explainable": True, "n_members": 1},
+            {"attention": "double", "explainable": True, "n_members": 1},
         ],
     ),
     "groups": (
@@ -107,8 +109,17 @@ CASES: dict[str, tuple[Callable[..., Planted], list[dict[str, Any]]]] = {
 
 
 def name_of(settings: dict[str, Any]) -> str:
-    shown = {"fields": "fields"}
+    shown = {"fields": "fields", "explainable": "explainable", "n_members": "one reader"}
     return ", ".join(shown.get(key, f"{value}") for key, value in settings.items())
+
+
+def looks(model: MultiTaskAttentionClassifier, X: Any, counts: Any) -> tuple[float, float]:
+    """Return the attention to the column that counts for the task, and for the other one."""
+    weights = model.attend(X)
+    return tuple(
+        float(np.mean(np.take_along_axis(weights, own[:, :, None], axis=2)))
+        for own in (counts, counts[:, ::-1])
+    )
 
 
 def main() -> None:
@@ -130,17 +141,26 @@ def main() -> None:
         if case == "order":
             sizes = {**sizes, "embedding_dim": 16}
         for own in settings:
-            accuracies, seconds = [], []
+            accuracies, seconds, seen = [], [], []
             for seed in range(chosen.seed, chosen.seed + chosen.seeds):
                 rng = np.random.default_rng(seed)
-                (X, y), (new, labels) = (draw(chosen.rows, rng, chosen) for _ in range(2))
+                (X, y, _), (new, labels, counts) = (
+                    draw(chosen.rows, rng, chosen) for _ in range(2)
+                )
                 start = time.process_time()
-                model = MultiTaskAttentionClassifier(**own, random_state=seed, **sizes).fit(X, y)
+                model = MultiTaskAttentionClassifier(random_state=seed, **{**sizes, **own}).fit(
+                    X, y
+                )
                 seconds.append(time.process_time() - start)
                 accuracies.append(model.score(new, labels))
+                if counts is not None:
+                    seen.append(looks(model, new, counts))
             record: Record = {"data": case, "attention": name_of(own)}
             record |= {f"seed {j}": f"{a:.3f}" for j, a in enumerate(accuracies)}
             record |= {"mean": f"{np.mean(accuracies):.3f}", "CPU s": f"{np.mean(seconds):.1f}"}
+            if seen:
+                of_own, of_other = np.mean(seen, axis=0)
+                record |= {"looks at its own": f"{of_own:.2f}", "at the other's": f"{of_other:.2f}"}
             print(record, flush=True)
             records.append(record)
         sizes.pop("embedding_dim", None)

@@ -7,10 +7,15 @@ tasks, it learns them together and each alone.
     python -m benchmarks.quality.text                       # judged on the validation part
     python -m benchmarks.quality.text --part test --sets clinc150 snips
     python -m benchmarks.quality.text --sets snips --rows 1000 --attention double
+    python -m benchmarks.quality.text --sets clinc150 --encoder
+
+``--encoder`` gives the network the vectors of WordLlama besides, a small model of words that its
+package ships (``pip install wordllama``).
 """
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -35,6 +40,14 @@ def read(name, seed):
     else:
         part = rng.choice(["train", "valid", "test"], len(frame), p=[0.6, 0.2, 0.2])
     return frame.select("text"), frame.select(TASKS[name]), part
+
+
+def shipped_encoder():
+    """Return what gives texts the vectors of the model in WordLlama's wheel."""
+    import wordllama
+
+    folder = Path(wordllama.__file__).parent
+    return wordllama.WordLlama.load(cache_dir=folder, disable_download=True).embed
 
 
 def accuracy(predicted, y):
@@ -67,7 +80,8 @@ def compare(name, part, seed, rivals, n_rows, options):
     if n_rows is not None:  # of the training part, drawn at random
         rng = np.random.default_rng(seed)
         parts[rng.permutation(np.flatnonzero(parts == "train"))[n_rows:]] = "left out"
-    ours = "attention" if not options else ", ".join(map(str, options.values()))
+    shown = (str(value) if name != "text_encoder" else name for name, value in options.items())
+    ours = ", ".join(shown) or "attention"
 
     def of(which, tasks):
         rows = parts == which
@@ -100,11 +114,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, help="texts to train on (default: all)")
     parser.add_argument("--attention", help="kind of attention (default: the default)")
+    parser.add_argument("--encoder", action="store_true", help="with WordLlama as text_encoder")
     parser.add_argument("--epochs", type=int, help="passes, instead of early stopping")
     arguments = parser.parse_args()
     options = {} if arguments.attention is None else {"attention": arguments.attention}
     if arguments.epochs is not None:
         options |= {"max_epochs": arguments.epochs, "early_stopping": False}
+    if arguments.encoder:
+        options["text_encoder"] = shipped_encoder()
     part = {"validation": "valid", "test": "test"}[arguments.part]
     for name in arguments.sets:
         for seed in range(arguments.seeds):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from sk_attention._labels import is_missing
+from sk_attention._labels import is_collection, is_missing
 
 from .objects import (
     DATETIMES,
@@ -130,7 +130,7 @@ class Column:
         Raises
         ------
         ValueError
-            If a value is something else.
+            If a value is something else, or an item of one is a collection.
         """
         cells = ["" if cell is None else cell for cell in self.as_objects()]
         sequences = []
@@ -141,6 +141,13 @@ class Column:
                 items = object_array(list(cell))
             except (TypeError, ValueError) as error:
                 raise _no_sequence(cell, self.name) from error
+            nested = next(filter(is_collection, items), None)
+            if nested is not None:
+                raise ValueError(
+                    f"Feature {self.name!r} is read as sequences, whose items are single values; "
+                    f"found {nested!r} in one. Steps of several numbers go into an array of three "
+                    "dimensions."
+                )
             sequences.append(items[~is_missing(items)].tolist())
         return sequences
 

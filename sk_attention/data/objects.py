@@ -17,7 +17,7 @@ Kind = Literal["number", "category", "datetime", "text", "sequence", "steps", "s
 NUMBERS = (Real, Decimal, np.bool_)
 COMPLEX = (complex, np.complexfloating)
 DURATIONS = (dt.timedelta, np.timedelta64)
-SEQUENCES = (list, np.ndarray)
+SEQUENCES = (list, tuple, np.ndarray)
 DATETIMES = (dt.date, np.datetime64)  # a datetime is a date too
 
 
@@ -93,7 +93,7 @@ def array_kind(values: NDArray[Any], name: str) -> Kind:
     -------
     kind : {"number", "category", "datetime", "sequence"}
         Objects are numbers or durations where nothing else is among them, likewise datetimes, and
-        lists or arrays; otherwise they are categories.
+        lists, tuples or arrays; otherwise they are categories.
 
     Raises
     ------

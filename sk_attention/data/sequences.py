@@ -80,7 +80,7 @@ class SequenceReader:
         Raises
         ------
         ValueError
-            If training held numbers alone and an item is none.
+            If training held numbers alone and an item is none, or is infinite.
         """
         cells = [cell[-MAX_STEPS:] for cell in column.as_sequences()]
         if self.edges_ is None:
@@ -161,4 +161,10 @@ def _numbers(items: list[Any], name: str) -> NDArray[np.float64]:
         raise ValueError(
             f"Feature {name!r} held sequences of numbers in fit, found {culprit!r} in one."
         )
-    return np.array(items, dtype=np.float64)
+    numbers = np.array(items, dtype=np.float64)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            "Input X contains infinity or a value too large for dtype('float64'): feature "
+            f"{name!r} holds it in a sequence. Leave out what is missing, or give NaN."
+        )
+    return numbers

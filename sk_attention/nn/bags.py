@@ -129,7 +129,7 @@ class BagTokens(nn.Module):
         """
         mass = self.drop(value.abs().to(self.score.dtype))
         score = SCORE_PACE * self.score[id]
-        if self.context is not None:
+        if self.context is not None and len(id):
             assert place is not None
             score = score + self._in_context(self.context, id, length.flatten(), place)
         return ragged_attention_weights(score, length.flatten(), mass, self.normalization)

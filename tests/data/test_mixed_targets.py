@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,7 @@ def sets(cells, weight=None, classes=None):
         (pd.Categorical([1, None, 2]), "classification"),
         ([1.0, 2.0, np.nan], "regression"),
         (np.array([1, 2.5, None], dtype=object), "regression"),
+        ([Decimal("1.5"), 2.0, None], "regression"),
         ([["a"], [], ["a", "b"]], "multilabel"),
         ([None, {"a"}, {"b"}], "multilabel"),
         ([("a",), ("b", "a"), None], "multilabel"),
@@ -140,9 +142,10 @@ def test_null_loss_of_a_set_is_the_sum_of_the_entropies_of_its_labels():
         ([[], []], None, "has empty sets only"),
         ([["a"], "b"], None, "must hold sets of labels.*; got 'b' of type str"),
         ([["a", 1]], None, "in the sets of task 'y' of y cannot be sorted"),
-        ([["a", ["b"]]], None, "cannot be sorted: unhashable"),
-        ([[("a", "b")]], None, r"must hold labels, got \('a', 'b'\)"),
+        ([["a", ["b"]]], None, r"must hold labels, not collections of these; got \['b'\]"),
+        ([[("a", "b")]], None, r"must hold labels, not .*; got \('a', 'b'\)"),
         ([[1.0, np.nan]], None, "holds a missing label"),
+        ([["a", None]], None, "holds a missing label"),
         ([["a"], ["z"]], ["a", "b"], r"a set with the label 'z', .* classes \['a', 'b'\]"),
     ],
 )

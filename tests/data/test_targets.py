@@ -138,7 +138,7 @@ def test_the_task_without_a_label_is_named():
 
 @pytest.mark.parametrize("y", [[0.5, 1.5, 2.0], [0.5, NAN, 2.0]])
 def test_continuous_labels_are_no_classes(y):
-    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+    with pytest.raises(ValueError, match="In task 'y' of y: Unknown label type: continuous"):
         classes(y)
 
 

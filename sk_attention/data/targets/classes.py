@@ -65,10 +65,8 @@ class ClassEncoder:
             If a task has no label at all, labels that are no classes, or none in ``classes``.
         """
         if classes is None:
-            self.classes_ = [
-                self._observed_classes(name, column)
-                for name, column in zip(labels.names, labels.columns, strict=True)
-            ]
+            columns = zip(labels.names, labels.columns, labels.categorical, strict=True)
+            self.classes_ = [self._observed_classes(*column) for column in columns]
         else:
             check_n_tasks("classes", len(classes), labels.n_tasks)
             self.classes_ = [self._given_classes(own) for own in classes]
@@ -100,7 +98,7 @@ class ClassEncoder:
         """Return the sorted classes of a task; a missing label among them is none."""
         return np.unique(self._observed(label_columns(classes).columns[0])[0])
 
-    def _observed_classes(self, name: str, column: NDArray[Any]) -> NDArray[Any]:
+    def _observed_classes(self, name: str, column: NDArray[Any], categorical: bool) -> NDArray[Any]:
         observed = self._observed(column)[0]
         if not len(observed):
             raise ValueError(all_missing(name))
@@ -115,7 +113,8 @@ class ClassEncoder:
                 f"Task {name!r} of y mixes labels of types that cannot be sorted: "
                 f"{', '.join(types)}. Give all labels of a task one type."
             ) from error
-        check_classification_targets(observed)
+        if not categorical:  # whoever calls numbers categories has said that they are
+            _check_discrete(name, observed)
         return classes
 
     def transform(self, labels: LabelColumns) -> EncodedTargets:
@@ -186,6 +185,13 @@ class ClassEncoder:
         if floats and (observed % 1 == 0).all():
             observed = observed.astype(np.int64)
         return observed, ~missing
+
+
+def _check_discrete(name: str, observed: NDArray[Any]) -> None:
+    try:
+        check_classification_targets(observed)
+    except ValueError as error:
+        raise ValueError(f"In task {name!r} of y: {error}") from error
 
 
 def _positions(observed: NDArray[Any], classes: NDArray[Any], name: str) -> NDArray[np.int64]:

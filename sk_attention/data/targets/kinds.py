@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,8 @@ def task_types(
 ) -> list[str]:
     """Say of each task what its labels are: by what the user said, else by their dtype.
 
-    Collections are sets of labels; floats that are no categories are numbers; everything else,
-    integers among it, are classes.
+    Collections are sets of labels; floats and decimals that are no categories are numbers;
+    everything else, integers among it, are classes.
 
     Parameters
     ----------
@@ -73,11 +75,16 @@ def _type_of(name: str, column: NDArray[Any], categorical: bool, missing_label: 
         )
     if any(map(is_collection, observed[:1])):
         return "multilabel"
-    if observed.dtype.kind == "f" and not categorical:
+    if not categorical and (observed.dtype.kind == "f" or _are_decimals(observed)):
         return "regression"
     if observed.dtype.kind in "iu" and not categorical:
         _doubt_integers(name, len(np.unique(observed)))
     return "classification"
+
+
+def _are_decimals(observed: NDArray[Any]) -> bool:
+    numbers = observed.dtype == object and all(isinstance(own, (Real, Decimal)) for own in observed)
+    return numbers and any(isinstance(own, Decimal) for own in observed)
 
 
 def _doubt_integers(name: str, n_distinct: int) -> None:

@@ -77,7 +77,7 @@ class MixedEncoder:
         given = [None] * labels.n_tasks if classes is None else list(classes)
         check_n_tasks("classes", len(given), labels.n_tasks)
         self.encoders_ = []
-        for task, kind, own in zip(_one_by_one(labels), self.types, given, strict=True):
+        for task, kind, own in zip(self._one_by_one(labels), self.types, given, strict=True):
             if kind == "regression":
                 _refuse_classes(task.names[0], own)
                 self.encoders_.append(NumberEncoder().fit(task, weight))
@@ -108,7 +108,7 @@ class MixedEncoder:
         ValueError
             As the encoders of one kind raise it.
         """
-        pairs = zip(self.encoders_, _one_by_one(labels), strict=True)
+        pairs = zip(self.encoders_, self._one_by_one(labels), strict=True)
         parts = [encoder.transform(task) for encoder, task in pairs]
         values = np.hstack([part.values for part in parts]).astype(np.float64)
         return EncodedTargets(values, np.hstack([part.observed for part in parts]))
@@ -182,6 +182,13 @@ class MixedEncoder:
         tasks, codes = self._class_targets(targets)
         self.null_loss_[tasks] = class_null_loss(codes, weight[:, tasks])
 
+    def _one_by_one(self, labels: LabelColumns) -> list[LabelColumns]:
+        """Return the labels of each task alone; those of classes are categories by now."""
+        return [
+            replace(labels, columns=[column], names=[name], categorical=[kind == "classification"])
+            for name, column, kind in zip(labels.names, labels.columns, self.types, strict=True)
+        ]
+
     def _class_targets(self, targets: EncodedTargets) -> tuple[list[int], EncodedTargets]:
         """Return which tasks are of classes, and their codes."""
         tasks = [task for task, kind in enumerate(self.types) if kind == "classification"]
@@ -221,13 +228,6 @@ class MixedEncoder:
                 raise ValueError(
                     f"classes={given} is not the same as on the first call to partial_fit: {then}."
                 )
-
-
-def _one_by_one(labels: LabelColumns) -> list[LabelColumns]:
-    return [
-        replace(labels, columns=[column], names=[name])
-        for name, column in zip(labels.names, labels.columns, strict=True)
-    ]
 
 
 def _refuse_classes(name: str, classes: Any) -> None:

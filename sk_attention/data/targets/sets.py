@@ -149,6 +149,14 @@ def _observed(labels: LabelColumns) -> tuple[list[Sequence[Any]], NDArray[np.boo
 
 def _sorted(name: str, labels: Any) -> NDArray[Any]:
     """Return distinct labels, sorted; none of them may be missing."""
+    labels = list(labels)
+    if any(is_collection(label) for label in labels):
+        raise ValueError(
+            f"The sets of task {name!r} of y must hold labels, not collections of these; got "
+            f"{next(filter(is_collection, labels))!r}."
+        )
+    if is_missing(np.fromiter(labels, dtype=object, count=len(labels))).any():
+        raise ValueError(f"A set of task {name!r} of y holds a missing label: leave it out.")
     try:
         distinct = sorted(set(labels))
     except TypeError as error:
@@ -156,9 +164,4 @@ def _sorted(name: str, labels: Any) -> NDArray[Any]:
             f"The labels in the sets of task {name!r} of y cannot be sorted: {error}. Give all of "
             "them one type, such as str."
         ) from error
-    classes = np.array(distinct)
-    if classes.ndim != 1:
-        raise ValueError(f"The sets of task {name!r} of y must hold labels, got {distinct[0]!r}.")
-    if is_missing(classes).any():
-        raise ValueError(f"A set of task {name!r} of y holds a missing label: leave it out.")
-    return classes
+    return np.array(distinct)
