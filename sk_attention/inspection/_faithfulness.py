@@ -61,7 +61,8 @@ def faithfulness(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows that were not trained on; a few hundred are enough.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)

@@ -50,7 +50,8 @@ def report(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows that were not trained on.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
@@ -61,7 +62,7 @@ def report(
         Title of the page.
     found : Bunch, default=None
         What `faithfulness` returned of this estimator, with ``train`` for example. None measures
-        it, on 400 at the most of the rows that are shown.
+        it, on 400 of the rows at the most.
     groups : array-like of shape (n_samples,), default=None
         The group of each row, for `fairness`; None leaves that out.
     protected : list of str or int, default=()
@@ -112,13 +113,10 @@ def report(
     n_rows = len(of_all[0].seen)
     seed = draw_seed(random_state)
     rows = _draw(n_rows, max_rows, seed)
-    X_shown, y_shown = _take(X, rows), _take(y, rows)
-    shown = answers(estimator, X_shown, y_shown)
+    X_shown = _take(X, rows)
     if found is None:
-        some = _some_labelled(shown, seed)
-        found = faithfulness(
-            estimator, _take(X_shown, some), _take(y_shown, some), random_state=seed
-        )
+        some = _some_labelled(of_all, seed)
+        found = faithfulness(estimator, _take(X, some), _take(y, some), random_state=seed)
     treated = None
     if groups is not None:
         treated = groups_alike(
@@ -135,7 +133,9 @@ def report(
         "groups": treated,
         "shift": shift(attention_shift(estimator, X_shown, random_state=seed)),
         "card": card(found),
-        "rows": shown_rows(estimator, X_shown, shown, _names(X, rows), columns),
+        "rows": shown_rows(
+            estimator, X_shown, [own.take(rows) for own in of_all], _names(X, rows), columns
+        ),
     }
     text = page(title, content)
     path = Path(path)
@@ -175,9 +175,9 @@ def _draw(n_rows: int, max_rows: int, seed: int) -> NDArray[np.intp]:
     return np.sort(rows)
 
 
-def _some_labelled(shown: list[Answers], seed: int) -> NDArray[np.intp]:
+def _some_labelled(of_all: list[Answers], seed: int) -> NDArray[np.intp]:
     """Return some rows to measure faithfulness on; labels that are rare come along."""
-    seen = np.stack([own.seen for own in shown], axis=1)
+    seen = np.stack([own.seen for own in of_all], axis=1)
     if len(seen) <= MAX_MEASURED:
         return np.arange(len(seen))
     odds = (seen / np.maximum(seen.sum(axis=0), 1)).max(axis=1) + 1e-9  # all missing: never first

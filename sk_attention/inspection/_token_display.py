@@ -80,7 +80,8 @@ class TokenDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+            A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+            `MultiTaskAttentionEstimator`.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows like those of ``fit``.
         row : int, default=0
