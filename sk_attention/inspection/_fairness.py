@@ -16,7 +16,8 @@ from sk_attention._validation import column_position
 from sk_attention.datasets._frames import import_pandas
 
 from ._answers import answers, check_multi_task
-from ._divergence import check_permutations, p_value
+from ._counts import check_counts
+from ._divergence import p_value
 from ._fairness_measures import Measure, attention_paid, measures_of
 from ._skill import Floats
 
@@ -120,7 +121,7 @@ def fairness(
     """
     metrics = _fairlearn_metrics()
     check_multi_task(estimator, "fairness")
-    check_permutations(n_permutations)
+    check_counts(0, n_permutations=n_permutations)
     columns = _positions(estimator, protected)
     of_tasks = answers(estimator, X, y)
     names, codes = _groups(groups, len(of_tasks[0].seen))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sk_attention._random import draw_seed
 
 from ._answers import Answers, answers, check_multi_task
 from ._attention_shift import attention_shift
+from ._counts import check_counts
 from ._fairness import fairness
 from ._faithfulness import faithfulness
 from ._page import page
@@ -149,9 +149,7 @@ def _check(estimator: Any, title: Any, **counts: Any) -> None:
     check_columns_stay(estimator)
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, got {title!r}.")
-    for name, count in counts.items():
-        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {count!r}.")
+    check_counts(1, **counts)
 
 
 def _about(estimator: Any, n_rows: int, n_shown: int) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
 
+from ._answers import check_multi_task
 from ._attribute import attribute
 from ._plotting import pyplot
 
@@ -102,11 +102,14 @@ class TokenDisplay:
 
         Raises
         ------
+        TypeError
+            If the estimator is of another kind, such as a recommender, whose ``explain`` says what
+            to draw.
         ValueError
             If a task has no class at ``class_index``, or `attribute` or `plot` refuses what it is
             given.
         """
-        check_is_fitted(estimator)
+        check_multi_task(estimator, "TokenDisplay.from_estimator")
         if method == "auto":
             method = "contribution" if estimator.explainable else "attention"
         found = attribute(estimator, _safe_indexing(X, [row]), method, level="token")

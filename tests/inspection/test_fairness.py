@@ -215,7 +215,7 @@ def test_bad_arguments_are_refused(fitted):
         fairness(model, X, y, groups, protected=["sex"])
     with pytest.raises(ValueError, match="protected must be a list of columns, got 'sex'"):
         fairness(model, X, y, groups, protected="sex")
-    with pytest.raises(ValueError, match="n_permutations must not be negative"):
+    with pytest.raises(ValueError, match="n_permutations must be an integer of at least 0"):
         fairness(model, X, y, groups, n_permutations=-1)
 
 

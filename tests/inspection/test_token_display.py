@@ -88,6 +88,8 @@ def test_several_classes_are_drawn_one_at_a_time_and_sparse_rows_too():
 def test_what_cannot_be_drawn_is_refused(fitted, monkeypatch):
     with pytest.raises(ValueError, match='kind must be "words" or "steps"; got \'image\''):
         TokenDisplay.from_estimator(fitted, X, kind="image")
+    with pytest.raises(TypeError, match=r"TokenDisplay.from_estimator takes .* got NoneType"):
+        TokenDisplay.from_estimator(None, X)
     with pytest.raises(NotFittedError):
         TokenDisplay.from_estimator(classifier(), X)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
