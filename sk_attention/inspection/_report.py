@@ -62,7 +62,7 @@ def report(
         Title of the page.
     found : Bunch, default=None
         What `faithfulness` returned of this estimator, with ``train`` for example. None measures
-        it, on 400 of the rows at the most.
+        it, on 400 of the rows at the most; an estimator of one column has none.
     groups : array-like of shape (n_samples,), default=None
         The group of each row, for `fairness`; None leaves that out.
     protected : list of str or int, default=()
@@ -114,7 +114,7 @@ def report(
     seed = draw_seed(random_state)
     rows = _draw(n_rows, max_rows, seed)
     X_shown = _take(X, rows)
-    if found is None:
+    if found is None and estimator.n_features_in_ > 1:
         some = _some_labelled(of_all, seed)
         found = faithfulness(estimator, _take(X, some), _take(y, some), random_state=seed)
     treated = None
@@ -132,7 +132,7 @@ def report(
         "attention": attention(estimator, [short(name) for name in names], columns),
         "groups": treated,
         "shift": shift(attention_shift(estimator, X_shown, random_state=seed)),
-        "card": card(found),
+        "card": None if found is None else card(found),
         "rows": shown_rows(
             estimator, X_shown, [own.take(rows) for own in of_all], _names(X, rows), columns
         ),

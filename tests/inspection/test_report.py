@@ -31,6 +31,7 @@ from tests.inspection.test_page import HOSTILE
 from tests.test_attention import mixed_frame
 from tests.test_mixed_tasks import GAPS, Y
 from tests.test_mixed_tasks import X as X_MIXED
+from tests.test_text import reviews
 
 FAST = {"n_steps": 2, "n_repeats": 1, "n_bootstrap": 10, "random_state": 0}
 
@@ -306,6 +307,14 @@ def test_labels_of_one_class_are_shown_without_what_is_undefined(explained, tmp_
     assert shown["scores"]["tasks"][1]["values"][area] is None
     assert shown["card"]["curves"]["random"][1][0] is None
     assert "the model is no better than a guess" in shown["card"]["objections"][1]
+
+
+def test_a_model_of_one_column_has_no_card(tmp_path):
+    X, y = reviews(60)
+    model = one_pass(classifier(text_features=["text"], explainable=True), X[["text"]], y)
+    shown = written(tmp_path, model, X[["text"]], y)
+    assert shown["card"] is None
+    assert shown["attention"]["columns"] == ["text"]
 
 
 # ---- safety and size ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ function glance() {
       note(`a guess gets ${fixed(scores.tasks[i].guess[first], 2)}`),
       make("h4", {}, heading),
       make("ol", { class: "most" }, ...names),
-      make("p", { class: "foot" }, "Explanation: ", verdict(card.objections[i])),
+      card && make("p", { class: "foot" }, "Explanation: ", verdict(card.objections[i])),
     );
   });
   return [make("ul", { class: "tiles" }, ...cards)];
@@ -99,7 +99,7 @@ function attentionTable() {
     note(
       "How each task's attention is spread over the columns, on average over the training rows. ",
       contributions === null
-        ? "Where a task looks is not by itself what decides: see Faithfulness."
+        ? "Where a task looks is not by itself what decides."
         : "Contributions are what the columns add to the predictions, as shares of each task.",
     ),
     tools,
