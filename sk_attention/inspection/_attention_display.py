@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
+from ._looks import looks, mean_looks
 from ._plotting import heat_map, pyplot
-from ._token_model import feature_names
 
 
 class AttentionDisplay:
@@ -56,7 +55,8 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted estimator with ``attention_weights_`` and ``attend``.
+            A fitted estimator with ``attention_weights_`` and ``attend``; of a recommender the lags
+            are drawn.
         X : array-like or DataFrame of shape (n_samples, n_features), default=None
             Rows over which to average; None takes ``attention_weights_``, the mean over the
             training rows.
@@ -68,10 +68,10 @@ class AttentionDisplay:
         display : AttentionDisplay
             The picture and its numbers.
         """
-        check_is_fitted(estimator)
-        weights = estimator.attention_weights_ if X is None else estimator.attend(X).mean(axis=0)
-        names = feature_names(estimator, weights.shape[1])
-        return cls(weights, list(estimator.task_names_), names).plot(ax=ax)
+        asks = "AttentionDisplay"
+        found = mean_looks(estimator, asks) if X is None else looks(estimator, X, asks)
+        weights = found.weights.mean(axis=0)
+        return cls(weights, found.task_names, found.feature_names).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, max_features: int = 30) -> AttentionDisplay:
         """Draw the heat map.

@@ -8,7 +8,9 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import column_or_1d
 
-from ._divergence import check_permutations, divergence_bits, p_value, pairwise_bits
+from ._counts import check_counts
+from ._divergence import divergence_bits, p_value, pairwise_bits
+from ._looks import look_alike, looks
 
 
 def attention_drift(
@@ -28,9 +30,10 @@ def attention_drift(
     Parameters
     ----------
     estimator : object
-        A fitted estimator with ``attend``.
+        A fitted estimator with ``attend``. A recommender has one task, and lags in the place of
+        features.
     X : array-like or DataFrame of shape (n_samples, n_features)
-        Rows to look at.
+        Rows to look at. Those that hold nothing to look at, such as empty histories, do not count.
     groups : array-like of shape (n_samples,)
         The group of each row.
     n_permutations : int, default=999
@@ -58,9 +61,11 @@ def attention_drift(
 
     Raises
     ------
+    TypeError
+        If the estimator has no ``attend``.
     ValueError
-        If ``groups`` has not one entry per row, or fewer than two groups; or if
-        ``n_permutations`` is negative.
+        If ``groups`` has not one entry per row, or fewer than two groups whose rows hold anything
+        to look at; or if ``n_permutations`` is no integer or negative.
 
     See Also
     --------
@@ -79,11 +84,13 @@ def attention_drift(
     >>> drift.total.shape, drift.pairwise.shape
     ((2,), (2, 2, 2))
     """
-    check_permutations(n_permutations)
-    weights = estimator.attend(X)  # rows, tasks, features
-    names, codes = np.unique(column_or_1d(groups), return_inverse=True)
-    if len(codes) != len(weights):
-        raise ValueError(f"groups has {len(codes)} entries, but X has {len(weights)} rows.")
+    check_counts(0, n_permutations=n_permutations)
+    looked = looks(estimator, X, "attention_drift")
+    groups = column_or_1d(groups)
+    if len(groups) != len(looked.weights):
+        raise ValueError(f"groups has {len(groups)} entries, but X has {len(looked.weights)} rows.")
+    (weights,) = look_alike([looked])  # rows, tasks, features
+    names, codes = np.unique(groups[looked.somewhere], return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"groups must name two groups at least, got {names.tolist()}.")
     members = np.arange(len(names))[:, None] == codes  # groups, rows
@@ -104,7 +111,7 @@ def attention_drift(
         null=None,
         mean_attention=means,
         groups=names,
-        task_names=list(estimator.task_names_),
+        task_names=looked.task_names,
     )
     if n_permutations:
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))

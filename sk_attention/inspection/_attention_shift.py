@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from ._counts import check_counts
 from ._divergence import (
     Floats,
-    check_permutations,
     divergence_bits,
     entropy_bits,
     pairwise_bits,
     shuffle_test,
     swap_test,
 )
+from ._looks import look_alike, looks
 
 
 def attention_shift(
@@ -40,9 +41,10 @@ def attention_shift(
     ----------
     estimator : object, or list of these
         A fitted estimator with ``attend``; or several that differ in nothing but
-        ``random_state``, whose values are averaged.
+        ``random_state``, whose values are averaged. A recommender has one task, and lags in the
+        place of features.
     X : array-like or DataFrame of shape (n_samples, n_features)
-        Rows to look at.
+        Rows to look at. Those that hold nothing to look at, such as empty histories, do not count.
     n_permutations : int, default=999
         Draws of the permutation test; 0 leaves it out.
     random_state : int, RandomState or None, default=None
@@ -75,8 +77,11 @@ def attention_shift(
 
     Raises
     ------
+    TypeError
+        If an estimator has no ``attend``.
     ValueError
-        If ``n_permutations`` is negative, or there is no estimator.
+        If ``n_permutations`` is no integer or negative, there is no estimator, fits differ in
+        tasks or features, or no row holds anything to look at.
 
     See Also
     --------
@@ -103,13 +108,14 @@ def attention_shift(
     fits = list(estimator) if isinstance(estimator, (list, tuple)) else [estimator]
     if not fits:
         raise ValueError("estimator is an empty list: at least one fitted estimator is needed.")
-    check_permutations(n_permutations)
-    looks = [fit.attend(X) for fit in fits]  # rows, tasks, features
-    means = np.stack([weights.mean(axis=0) for weights in looks])  # fits, tasks, features
-    entropies = [entropy_bits(weights) for weights in looks]
+    check_counts(0, n_permutations=n_permutations)
+    looked = [looks(fit, X, "attention_shift") for fit in fits]
+    of_fits = look_alike(looked)  # fits, rows, tasks, features
+    means = of_fits.mean(axis=1)
+    entropies = [entropy_bits(weights) for weights in of_fits]
     shift = Bunch(
-        pairwise=np.mean([pairwise_bits(weights).mean(axis=0) for weights in looks], axis=0),
-        total=float(np.mean([divergence_bits(weights).mean() for weights in looks])),
+        pairwise=np.mean([pairwise_bits(weights).mean(axis=0) for weights in of_fits], axis=0),
+        total=float(np.mean([divergence_bits(weights).mean() for weights in of_fits])),
         mean_pairwise=pairwise_bits(means).mean(axis=0),
         mean_total=float(divergence_bits(means).mean()),
         p_values=None,
@@ -117,17 +123,17 @@ def attention_shift(
         across_samples=np.mean(
             [
                 entropy_bits(weights.mean(axis=0)) - entropy.mean(axis=0)
-                for weights, entropy in zip(looks, entropies, strict=True)
+                for weights, entropy in zip(of_fits, entropies, strict=True)
             ],
             axis=0,
         ).clip(0.0),
         effective_features=np.mean([np.exp2(own).mean(axis=0) for own in entropies], axis=0),
         noise_floor=None if len(fits) == 1 else _noise_floor(means),
-        task_names=list(fits[0].task_names_),
+        task_names=looked[0].task_names,
     )
     if n_permutations:
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31))
-        units = looks[0] if len(fits) == 1 else means
+        units = of_fits[0] if len(fits) == 1 else means
         shift.p_values, shift.p_value = _p_values(units, n_permutations, rng)
     return shift
 

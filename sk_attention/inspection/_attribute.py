@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from sk_attention._token_reading import check_level, named_tokens
 from sk_attention.nn.encoders import SelfAttentionEncoder
 
-from ._answers import per_task
+from ._answers import check_multi_task, per_task
 from ._integrated_gradients import by_field, by_token
 from ._token_model import TokenModel, feature_names
 
@@ -72,6 +71,8 @@ def attribute(
 
     Raises
     ------
+    TypeError
+        If the estimator is of another kind.
     ValueError
         If there is no such method, or not for this estimator.
 
@@ -94,7 +95,7 @@ def attribute(
     if method not in METHODS:
         raise ValueError(f"method must be one of {sorted(METHODS)}, got {method!r}.")
     check_level(level)
-    check_is_fitted(estimator)
+    check_multi_task(estimator, "attribute")
     named, attributions = METHODS[method](estimator, X, level)
     return Bunch(
         **named,

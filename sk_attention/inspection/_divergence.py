@@ -74,12 +74,6 @@ def pairwise_bits(weights: Floats) -> Floats:
     return pairwise
 
 
-def check_permutations(n_permutations: int) -> None:
-    """Refuse a negative number of draws."""
-    if n_permutations < 0:
-        raise ValueError(f"n_permutations must not be negative, got {n_permutations}.")
-
-
 def p_value(found: float, null: Floats) -> float:
     """Return how often chance gives at least what was found.
 

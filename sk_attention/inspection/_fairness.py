@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
-from sklearn.metrics import accuracy_score, mean_absolute_error
 from sklearn.utils import Bunch
 
 from sk_attention._labels import is_missing, label_columns
@@ -18,36 +15,13 @@ from sk_attention._random import draw_seed
 from sk_attention._validation import column_position
 from sk_attention.datasets._frames import import_pandas
 
-from ._answers import Answers, answers, check_multi_task
-from ._divergence import check_permutations, p_value
+from ._answers import answers, check_multi_task
+from ._counts import check_counts
+from ._divergence import p_value
+from ._fairness_measures import Measure, attention_paid, measures_of
 from ._skill import Floats
 
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Something that is compared between groups: of each, a mean over its rows.
-
-    Attributes
-    ----------
-    task, name : str
-        What is measured of which task.
-    metric : callable
-        The same as a function of ``y_true`` and ``y_pred``.
-    rows : ndarray of shape (n_rows,), dtype bool
-        Which rows count.
-    y_true, y_pred, values : ndarray of shape (n_counting,)
-        What the metric takes, and the numbers whose mean it is.
-    """
-
-    task: str
-    name: str
-    metric: Callable[..., Any]
-    rows: NDArray[np.bool_]
-    y_true: NDArray[Any]
-    y_pred: NDArray[Any]
-    values: Floats
 
 
 def fairness(
@@ -64,9 +38,11 @@ def fairness(
 
     Of classes: the accuracy; the selection rate of each class, the share of rows for which it is
     predicted; its true positive rate, that share among the rows that have it. Of two classes those
-    of the second are told. Of numbers: the mean absolute error, for :math:`R^2` asks how unlike
-    the rows of a group are; and the mean prediction. Values are fairlearn's [1]_. Rows without a
-    label of a task do not count for it.
+    of the second are told. Of sets of labels: the mean Jaccard index of the predicted and the
+    observed set, and both rates of each label. Of numbers: the mean absolute error, for
+    :math:`R^2` asks how unlike the rows of a group are; and the mean prediction. Values are
+    fairlearn's [1]_. Rows without a label of a task do not count for it; a task without any has
+    attention alone.
 
     Small groups never look exactly like large ones. So values come with intervals of 95 %, Wilson's
     [2]_ of shares and Student's of means, which are wide where rows are few; and gaps with how
@@ -75,7 +51,8 @@ def fairness(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows that were not trained on.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
@@ -144,15 +121,17 @@ def fairness(
     """
     metrics = _fairlearn_metrics()
     check_multi_task(estimator, "fairness")
-    check_permutations(n_permutations)
+    check_counts(0, n_permutations=n_permutations)
     columns = _positions(estimator, protected)
     of_tasks = answers(estimator, X, y)
     names, codes = _groups(groups, len(of_tasks[0].seen))
-    measures = [list(_measures(own, metrics)) for own in of_tasks]
+    measures = [measures_of(own, metrics) for own in of_tasks]
     if columns:
         paid = estimator.attend(X)[..., columns].sum(axis=-1)
         for own, task, weights in zip(measures, of_tasks, paid.T, strict=True):
-            own.append(_attention(task.name, weights, metrics))
+            own.append(attention_paid(task.name, weights, metrics))
+    if not any(measures):
+        raise ValueError("y has no observed label: nothing can be compared.")
     rng = np.random.default_rng(draw_seed(random_state))
     by_group, gaps = [], []
     for measure in itertools.chain(*measures):
@@ -213,40 +192,6 @@ def _groups(groups: Any, n_rows: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
     if len(names) < 2:
         raise ValueError(f"groups must name two groups at least, got {names.tolist()}.")
     return names, codes
-
-
-def _measures(own: Answers, metrics: Any) -> Iterator[Measure]:
-    """Yield what is measured of a task, on the rows that have a label of it."""
-    labels, predicted = own.observed[own.seen], own.predicted[own.seen]
-    if own.classes is None:
-        error = np.abs(labels - predicted)
-        each = (own.seen, labels, predicted)
-        yield Measure(own.name, "mean absolute error", mean_absolute_error, *each, error)
-        yield Measure(own.name, "mean prediction", metrics.mean_prediction, *each, predicted)
-        return
-    hits = (labels == predicted).astype(np.float64)
-    yield Measure(own.name, "accuracy", accuracy_score, own.seen, labels, predicted, hits)
-    for code, label in enumerate(own.class_names):
-        if code == 0 and len(own.classes) == 2:
-            continue
-        chosen = (predicted == code).astype(int)
-        true = (labels == code).astype(int)
-        rate = metrics.selection_rate
-        yield Measure(
-            own.name, f"selection rate: {label}", rate, own.seen, true, chosen, chosen * 1.0
-        )
-        have = own.seen & (own.observed == code)
-        chosen, true = chosen[true == 1], true[true == 1]
-        if have.any():
-            name = f"true positive rate: {label}"
-            yield Measure(own.name, name, rate, have, true, chosen, chosen * 1.0)
-
-
-def _attention(task: str, weights: Floats, metrics: Any) -> Measure:
-    """Return the attention that a task pays to protected columns, which needs no label."""
-    everyone = np.ones(len(weights), dtype=bool)
-    name = "attention to protected columns"
-    return Measure(task, name, metrics.mean_prediction, everyone, weights, weights, weights)
 
 
 def _with_intervals(

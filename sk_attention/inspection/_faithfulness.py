@@ -15,8 +15,9 @@ from sklearn.utils import Bunch, check_random_state
 from sk_attention._labels import label_columns
 from sk_attention.training.freezing import frozen_queries
 
-from ._answers import check_rows
+from ._answers import check_multi_task, check_rows
 from ._attribute import attribute, importance
+from ._counts import check_counts
 from ._deletion import area, curves, draw_donors, permutation_importances, ranks, steps
 from ._skill import Floats, bootstrap_weights, chance, correlation, interval, skill
 from ._token_model import TokenModel, feature_names
@@ -61,7 +62,8 @@ def faithfulness(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows that were not trained on; a few hundred are enough.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
@@ -123,6 +125,8 @@ def faithfulness(
 
     Raises
     ------
+    TypeError
+        If the estimator is of another kind.
     ValueError
         If there is no such method, or not for this estimator; if it was fitted on one feature, or
         on a sparse matrix; or if a parameter, or ``y``, breaks a rule.
@@ -147,7 +151,10 @@ def faithfulness(
     >>> found.deletion_gain.shape
     (2, 3)
     """
-    _check_counts(n_refits=n_refits, n_steps=n_steps, n_repeats=n_repeats, n_bootstrap=n_bootstrap)
+    check_multi_task(estimator, "faithfulness")
+    counts = {"n_refits": n_refits, "n_steps": n_steps, "n_repeats": n_repeats}
+    check_counts(1, **counts, n_bootstrap=n_bootstrap)
+    _check_train(train)
     model = TokenModel(estimator, X)
     if model.n_features < 2:
         raise ValueError(
@@ -182,6 +189,11 @@ def faithfulness(
         found.stability = _stability(estimator, X, method, importances, train, n_refits, rng)
         found.uniform_loss = _uniform_loss(estimator, X, train, observed, whole, rng)
     return found
+
+
+def _check_train(train: Any) -> None:
+    if train is not None and not (isinstance(train, tuple | list) and len(train) == 2):
+        raise ValueError(f"train must be a tuple of two, (X, y); got {type(train).__name__}.")
 
 
 def _observe(
@@ -330,9 +342,3 @@ def _precision(importances: Floats, relevant: Any) -> Floats:
     among = np.arange(relevant.shape[1]) < relevant.sum(axis=1, keepdims=True)
     precision: Floats = (found & among).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1)
     return precision
-
-
-def _check_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}.")

@@ -57,7 +57,8 @@ class FaithfulnessDisplay:
         Parameters
         ----------
         estimator : object
-            A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+            A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+            `MultiTaskAttentionEstimator`.
         X : array-like or DataFrame of shape (n_samples, n_features)
             Rows that were not trained on.
         y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sk_attention._random import draw_seed
 
 from ._answers import Answers, answers, check_multi_task
 from ._attention_shift import attention_shift
+from ._counts import check_counts
 from ._fairness import fairness
 from ._faithfulness import faithfulness
 from ._page import page
@@ -50,7 +50,8 @@ def report(
     Parameters
     ----------
     estimator : object
-        A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+        A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+        `MultiTaskAttentionEstimator`.
     X : array-like or DataFrame of shape (n_samples, n_features)
         Rows that were not trained on.
     y : array-like or DataFrame of shape (n_samples,) or (n_samples, n_tasks)
@@ -61,7 +62,7 @@ def report(
         Title of the page.
     found : Bunch, default=None
         What `faithfulness` returned of this estimator, with ``train`` for example. None measures
-        it, on 400 at the most of the rows that are shown.
+        it, on 400 of the rows at the most; an estimator of one column has none.
     groups : array-like of shape (n_samples,), default=None
         The group of each row, for `fairness`; None leaves that out.
     protected : list of str or int, default=()
@@ -112,13 +113,10 @@ def report(
     n_rows = len(of_all[0].seen)
     seed = draw_seed(random_state)
     rows = _draw(n_rows, max_rows, seed)
-    X_shown, y_shown = _take(X, rows), _take(y, rows)
-    shown = answers(estimator, X_shown, y_shown)
-    if found is None:
-        some = _some_labelled(shown, seed)
-        found = faithfulness(
-            estimator, _take(X_shown, some), _take(y_shown, some), random_state=seed
-        )
+    X_shown = _take(X, rows)
+    if found is None and estimator.n_features_in_ > 1:
+        some = _some_labelled(of_all, seed)
+        found = faithfulness(estimator, _take(X, some), _take(y, some), random_state=seed)
     treated = None
     if groups is not None:
         treated = groups_alike(
@@ -134,8 +132,10 @@ def report(
         "attention": attention(estimator, [short(name) for name in names], columns),
         "groups": treated,
         "shift": shift(attention_shift(estimator, X_shown, random_state=seed)),
-        "card": card(found),
-        "rows": shown_rows(estimator, X_shown, shown, _names(X, rows), columns),
+        "card": None if found is None else card(found),
+        "rows": shown_rows(
+            estimator, X_shown, [own.take(rows) for own in of_all], _names(X, rows), columns
+        ),
     }
     text = page(title, content)
     path = Path(path)
@@ -149,9 +149,7 @@ def _check(estimator: Any, title: Any, **counts: Any) -> None:
     check_columns_stay(estimator)
     if not isinstance(title, str):
         raise TypeError(f"title must be a string, got {title!r}.")
-    for name, count in counts.items():
-        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {count!r}.")
+    check_counts(1, **counts)
 
 
 def _about(estimator: Any, n_rows: int, n_shown: int) -> list[tuple[str, str]]:
@@ -175,9 +173,9 @@ def _draw(n_rows: int, max_rows: int, seed: int) -> NDArray[np.intp]:
     return np.sort(rows)
 
 
-def _some_labelled(shown: list[Answers], seed: int) -> NDArray[np.intp]:
+def _some_labelled(of_all: list[Answers], seed: int) -> NDArray[np.intp]:
     """Return some rows to measure faithfulness on; labels that are rare come along."""
-    seen = np.stack([own.seen for own in shown], axis=1)
+    seen = np.stack([own.seen for own in of_all], axis=1)
     if len(seen) <= MAX_MEASURED:
         return np.arange(len(seen))
     odds = (seen / np.maximum(seen.sum(axis=0), 1)).max(axis=1) + 1e-9  # all missing: never first

@@ -20,8 +20,9 @@ from sk_attention.metrics import (
 from ._answers import Answers
 from ._card import cells, objections
 from ._report_rows import short, with_others
+from ._skill import Floats, shared, skill
 
-OF_CLASSES = {
+CLASSES = {
     "accuracy": "share of labels that are right; the guess is the most frequent class",
     "balanced accuracy": "the same for each class, and the mean of these",
     "ROC AUC": (
@@ -30,9 +31,29 @@ OF_CLASSES = {
     ),
     "log loss": "surprise at the labels, the less the better; the guess knows the classes' shares",
 }
-OF_NUMBERS = {
+SETS = {
+    "Jaccard index": (
+        "share that the predicted and the observed set have in common of what is in either; the "
+        "guess is the set of the labels that most rows have"
+    ),
+    "ROC AUC": (
+        "how often a row that has a label gets a higher probability of it than one that has not; "
+        "the mean over the labels"
+    ),
+    "log loss": (
+        "surprise at whether a label is in the set, the mean over the labels, the less the better; "
+        "the guess knows each label's share"
+    ),
+}
+NUMBERS = {
     "R²": "share of the variance that is explained; the guess is the mean",
     "mean absolute error": "in the units of the task, the less the better; the guess is the mean",
+}
+# kind of a task -> what its labels are called, and its scores
+KINDS = {
+    "classification": ("classes", CLASSES),
+    "multilabel": ("sets of labels", SETS),
+    "regression": ("numbers", NUMBERS),
 }
 
 
@@ -47,29 +68,48 @@ def scores(answers: list[Answers]) -> dict[str, Any]:
     Returns
     -------
     scores : dict
-        For the page.
+        For the page: ``kinds``, the scores that tasks of a kind have and which tasks these are, and
+        ``tasks``, their values.
     """
-    about = OF_NUMBERS if answers[0].classes is None else OF_CLASSES
+    of_kinds = {kind: [i for i, own in enumerate(answers) if own.kind == kind] for kind in KINDS}
     return {
-        "names": list(about),
-        "about": list(about.values()),
+        "kinds": [
+            {
+                "labels": KINDS[kind][0],
+                "names": list(KINDS[kind][1]),
+                "about": list(KINDS[kind][1].values()),
+                "tasks": tasks,
+            }
+            for kind, tasks in of_kinds.items()
+            if tasks
+        ],
         "tasks": [
             {
                 "n_labels": int(own.seen.sum()),
                 "n_missing": int((~own.seen).sum()),
-                "values": _scores(own),
-                "guess": _guess(own),
+                **_values(own),
             }
             for own in answers
         ],
     }
 
 
-def _scores(own: Answers) -> list[float]:
+def _values(own: Answers) -> dict[str, list[float]]:
+    """Return the scores of a task and of a guess; not a number where there is no label."""
+    if not own.seen.any():
+        undefined = [np.nan] * len(KINDS[own.kind][1])
+        return {"values": undefined, "guess": undefined}
+    score, guess = {
+        "classification": (_scores_of_classes, _guess_of_classes),
+        "multilabel": (_scores_of_sets, _guess_of_sets),
+        "regression": (_scores_of_numbers, _guess_of_numbers),
+    }[own.kind]
+    return {"values": score(own), "guess": guess(own.observed[own.seen])}
+
+
+def _scores_of_classes(own: Answers) -> list[float]:
     labels, predicted = own.observed[own.seen], own.predicted[own.seen]
-    if own.probabilities is None:
-        r2 = multi_task_r2_score(labels, predicted, average=None)[0]
-        return [r2, mean_absolute_error(labels, predicted)]
+    assert own.probabilities is not None
     probabilities = own.probabilities[own.seen]
     codes = np.arange(probabilities.shape[1])
     return [
@@ -80,13 +120,46 @@ def _scores(own: Answers) -> list[float]:
     ]
 
 
-def _guess(own: Answers) -> list[float]:
-    """Return what the best guess would get that is the same for every row."""
-    labels = own.observed[own.seen]
-    if own.probabilities is None:
-        return [0.0, float(np.abs(labels - labels.mean()).mean())]
+def _scores_of_sets(own: Answers) -> list[float]:
+    labels, predicted = own.observed[own.seen], own.predicted[own.seen]
+    assert own.probabilities is not None
+    probabilities = own.probabilities[own.seen]
+    alike = np.ones((1, len(labels)))
+    return [
+        float(shared(labels, predicted).mean()),
+        float(skill(labels, probabilities, alike)[0]),
+        _surprise(labels, probabilities),
+    ]
+
+
+def _scores_of_numbers(own: Answers) -> list[float]:
+    labels, predicted = own.observed[own.seen], own.predicted[own.seen]
+    r2 = multi_task_r2_score(labels, predicted, average=None)[0]
+    return [r2, mean_absolute_error(labels, predicted)]
+
+
+# What the best guess would get that is the same for every row.
+
+
+def _guess_of_classes(labels: NDArray[Any]) -> list[float]:
     share = np.unique(labels, return_counts=True)[1] / len(labels)
     return [share.max(), 1.0 / len(share), 0.5, float(-(share * np.log(share)).sum())]
+
+
+def _guess_of_sets(labels: NDArray[Any]) -> list[float]:
+    share = np.broadcast_to(labels.mean(axis=0), labels.shape)
+    most = (share > 0.5).astype(np.int64)
+    return [float(shared(labels, most).mean()), 0.5, _surprise(labels, share)]
+
+
+def _guess_of_numbers(labels: NDArray[Any]) -> list[float]:
+    return [0.0, float(np.abs(labels - labels.mean()).mean())]
+
+
+def _surprise(labels: NDArray[np.int64], probabilities: Floats) -> float:
+    """Return the mean cross entropy of labels that are in a set or not."""
+    likelihood = np.where(labels == 1, probabilities, 1.0 - probabilities)
+    return float(-np.log(np.maximum(likelihood, np.finfo(np.float64).eps)).mean())
 
 
 def attention(estimator: Any, names: list[str], shown: NDArray[np.intp]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +54,9 @@ def shown_rows(
             {
                 **_answered(own),
                 "attention": pack(with_others(weights, shown)),
-                "contributions": None if parts is None else pack(with_others(parts[0], shown)),
-                "start": None if parts is None else parts[1],
+                "contributions": None if parts is None else pack(with_others(parts.added, shown)),
+                "start": None if parts is None else parts.start,
+                "explained": None if parts is None else parts.explained,
             }
             for own, weights, parts in zip(answers, attention, explained, strict=True)
         ],
@@ -101,38 +102,60 @@ def short(value: Any) -> str:
     return text if len(text) <= MAX_LETTERS else text[: MAX_LETTERS - 1] + "…"
 
 
-def _explained(estimator: Any, X: Any, answers: list[Answers]) -> list[tuple[Floats, list[float]]]:
-    """Return the contributions to what is predicted, and where they start from."""
+class Parts(NamedTuple):
+    """What columns add to a prediction (n_rows, n_columns), and where that starts from.
+
+    Of several classes it is the predicted one that is explained, of a set the label that is most
+    probable: ``explained`` is its position in each row, None where there is nothing to choose.
+    """
+
+    added: Floats
+    start: list[float]
+    explained: list[int] | None
+
+
+def _explained(estimator: Any, X: Any, answers: list[Answers]) -> list[Parts]:
+    """Return the contributions to what is predicted, task by task."""
     explained = estimator.contributions(X)
     starts = [explained.intercept] if estimator._one_dimensional else list(explained.intercept)
     parts = []
     for own, values, start in zip(
         answers, per_task(estimator, explained.contributions), starts, strict=True
     ):
-        if values.ndim == 3:  # of the class that is predicted
-            values = values[np.arange(len(values)), own.predicted]
-        parts.append((values, np.atleast_1d(np.asarray(start, dtype=np.float64)).tolist()))
+        chosen = None
+        if values.ndim == 3:
+            assert own.probabilities is not None
+            chosen = own.probabilities.argmax(axis=1).tolist()
+            values = values[np.arange(len(values)), chosen]
+        start = np.atleast_1d(np.asarray(start, dtype=np.float64)).tolist()
+        parts.append(Parts(values, start, chosen))
     return parts
 
 
 def _answered(own: Answers) -> dict[str, Any]:
     """Return predictions and labels: numbers, or positions among the classes."""
+    answered = {
+        "kind": own.kind,
+        "classes": None if own.classes is None else [short(name) for name in own.class_names],
+        "sure": None,
+    }
+    if own.kind == "multilabel":
+        observed: Any = [
+            row if seen else None
+            for row, seen in zip(_members(own.observed), own.seen, strict=True)
+        ]
+        return {**answered, "predicted": _members(own.predicted), "observed": observed}
     observed = own.observed.astype(object)
     observed[~own.seen] = None
-    if own.probabilities is None:
-        return {
-            "classes": None,
-            "predicted": own.predicted,
-            "sure": None,
-            "observed": observed,
-        }
-    sure = own.probabilities[np.arange(len(own.predicted)), own.predicted]
-    return {
-        "classes": [short(name) for name in own.class_names],
-        "predicted": own.predicted,
-        "sure": np.round(sure, 3),
-        "observed": observed,
-    }
+    if own.probabilities is not None:
+        sure = own.probabilities[np.arange(len(own.predicted)), own.predicted]
+        answered["sure"] = np.round(sure, 3)
+    return {**answered, "predicted": own.predicted, "observed": observed}
+
+
+def _members(sets: NDArray[np.int64]) -> list[list[int]]:
+    """Return the positions of the labels that are in each set."""
+    return [np.flatnonzero(row).tolist() for row in sets]
 
 
 def _cells(column: Column) -> dict[str, Any]:

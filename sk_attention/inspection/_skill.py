@@ -107,6 +107,23 @@ def correlation(labels: Floats, predicted: Floats, weights: Floats) -> Floats:
     return np.where(spread > 0, both / np.where(spread > 0, spread, 1.0), np.nan)
 
 
+def shared(ones: NDArray[np.int64], others: NDArray[np.int64]) -> Floats:
+    """Return the Jaccard index of two sets of labels, row by row; 1 of two empty ones.
+
+    Parameters
+    ----------
+    ones, others : ndarray of shape (n_rows, n_labels)
+        Zeros and ones: which labels are in the set.
+
+    Returns
+    -------
+    index : ndarray of shape (n_rows,)
+        From 0 to 1.
+    """
+    both, either = (ones & others).sum(axis=1), (ones | others).sum(axis=1)
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
+
+
 def bootstrap_weights(n_rows: int, n_draws: int, rng: np.random.Generator) -> Floats:
     """Return how often each row is drawn: once each in the first line, then with replacement.
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
 
+from ._answers import check_multi_task
 from ._attribute import attribute
 from ._plotting import pyplot
 
 # A line of words is so many characters wide; a figure so many inches.
 LINE_WIDTH = 60
 FIGURE_WIDTH = 7.0
+# Kind of picture -> inches for each task, beside further lines of words.
+HEIGHTS = {"words": 0.88, "steps": 1.6, "image": 2.6}
 
 
 class TokenDisplay:
-    """The tokens of one row, coloured for each task: words of a text, or steps in time.
+    """The tokens of one row, coloured for each task: words, steps in time or patches of an image.
 
     Create one with `from_estimator`, or from numbers of your own, such as the history of a user
     with the weights that `AttentionRecommender.explain` returns.
@@ -74,13 +77,15 @@ class TokenDisplay:
         method: str = "auto",
         class_index: int = 0,
         kind: str = "words",
+        shape: tuple[int, int] | None = None,
     ) -> TokenDisplay:
         """Draw the tokens of a row.
 
         Parameters
         ----------
         estimator : object
-            A fitted `MultiTaskAttentionClassifier` or `MultiTaskAttentionRegressor`.
+            A fitted `MultiTaskAttentionClassifier`, `MultiTaskAttentionRegressor` or
+            `MultiTaskAttentionEstimator`.
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
             Rows like those of ``fit``.
         row : int, default=0
@@ -91,7 +96,9 @@ class TokenDisplay:
         class_index : int, default=0
             For tasks of more than two classes: whose logit the tokens add to, by its position in
             ``classes_``.
-        kind : {"words", "steps"}, default="words"
+        kind : {"words", "steps", "image"}, default="words"
+            As of `plot`.
+        shape : tuple of two int, default=None
             As of `plot`.
 
         Returns
@@ -101,11 +108,14 @@ class TokenDisplay:
 
         Raises
         ------
+        TypeError
+            If the estimator is of another kind, such as a recommender, whose ``explain`` says what
+            to draw.
         ValueError
             If a task has no class at ``class_index``, or `attribute` or `plot` refuses what it is
             given.
         """
-        check_is_fitted(estimator)
+        check_multi_task(estimator, "TokenDisplay.from_estimator")
         if method == "auto":
             method = "contribution" if estimator.explainable else "attention"
         found = attribute(estimator, _safe_indexing(X, [row]), method, level="token")
@@ -115,16 +125,20 @@ class TokenDisplay:
         ]
         label = {"attention": "attention weight"}.get(method, method.replace("_", " "))
         display = cls(found.token.tolist(), np.stack(values), found.task_names, label)
-        return display.plot(kind=kind)
+        return display.plot(kind=kind, shape=shape)
 
-    def plot(self, *, kind: str = "words") -> TokenDisplay:
+    def plot(self, *, kind: str = "words", shape: tuple[int, int] | None = None) -> TokenDisplay:
         """Draw the tokens, once for each task.
 
         Parameters
         ----------
-        kind : {"words", "steps"}, default="words"
+        kind : {"words", "steps", "image"}, default="words"
             "words": lines of text, each token on its colour: blue for what is positive, red for
             what is negative, the darker the larger. "steps": a bar for each token, in order.
+            "image": the same colours, row by row, as `sk_attention.preprocessing.image_patches`
+            cuts an image into patches.
+        shape : tuple of two int, default=None
+            For "image": rows and columns of patches. None is as many rows as columns.
 
         Returns
         -------
@@ -136,14 +150,15 @@ class TokenDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If ``kind`` is neither of the two.
+            If ``kind`` is none of these, or ``shape`` is not that of the tokens.
         """
-        if kind not in ("words", "steps"):
-            raise ValueError(f'kind must be "words" or "steps"; got {kind!r}.')
+        if kind not in HEIGHTS:
+            raise ValueError(f'kind must be "words", "steps" or "image"; got {kind!r}.')
+        grid = _grid(len(self.tokens), kind, shape)
         plt = pyplot("TokenDisplay")
         places = _lines(self.tokens)
-        n_lines = places[-1][0] + 1 if places else 1
-        height = 0.6 + 0.28 * n_lines if kind == "words" else 1.6
+        n_lines = places[-1][0] if places and kind == "words" else 0
+        height = HEIGHTS[kind] + 0.28 * n_lines
         figure, axes = plt.subplots(
             len(self.task_names),
             figsize=(FIGURE_WIDTH, 0.5 + height * len(self.task_names)),
@@ -160,8 +175,11 @@ class TokenDisplay:
             ax.set_title(name, loc="left", fontsize="medium", parse_math=False)
             if kind == "words":
                 self._draw_words(ax, values, shades, places)
-            else:
+            elif kind == "steps":
                 self._draw_steps(ax, values, shades)
+            else:
+                ax.imshow(values.reshape(grid), cmap=shades.cmap, norm=shades.norm)
+                ax.axis("off")
         figure.colorbar(shades, ax=list(axes[:, 0]), label=self.label)
         self.axes_ = axes[:, 0]
         self.figure_ = figure
@@ -212,6 +230,22 @@ def _of_class(values: NDArray[np.float64], place: int, task: str) -> NDArray[np.
             f"{place!r}."
         )
     return values[:, place]
+
+
+def _grid(n_tokens: int, kind: str, shape: Any) -> tuple[int, int] | None:
+    """Return rows and columns of the patches of an image."""
+    if kind != "image":
+        if shape is not None:
+            raise ValueError(f'shape is for kind="image", got {shape!r} with kind={kind!r}.')
+        return None
+    side = math.isqrt(n_tokens)
+    grid = (side, side) if shape is None else tuple(shape)
+    if len(grid) != 2 or math.prod(grid) != n_tokens:
+        raise ValueError(
+            f"shape must be rows and columns of {n_tokens} patches, got {shape!r}: pass two "
+            f"numbers whose product is {n_tokens}."
+        )
+    return grid
 
 
 def _lines(tokens: Sequence[str]) -> list[tuple[int, int]]:

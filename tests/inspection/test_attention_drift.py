@@ -63,5 +63,9 @@ def test_bad_groups_are_refused():
         attention_drift(looking(weights), None, [0, 1, 1])
     with pytest.raises(ValueError, match=r"groups must name two groups at least, got \[7\]"):
         attention_drift(looking(weights), None, [7] * 4)
-    with pytest.raises(ValueError, match="n_permutations must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"groups must name two groups at least, got \[1\]"):
+        attention_drift(looking(weights * [[[0]], [[1]], [[1]], [[1]]]), None, [0, 1, 1, 1])
+    with pytest.raises(TypeError, match="attention_drift takes a fitted estimator with attend"):
+        attention_drift(None, None, [0, 1])
+    with pytest.raises(ValueError, match="n_permutations must be an integer of at least 0, got -1"):
         attention_drift(SimpleNamespace(), None, [0, 1], n_permutations=-1)

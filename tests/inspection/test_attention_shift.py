@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +10,8 @@ from numpy.testing import assert_allclose
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 
-from sk_attention import MultiTaskAttentionClassifier
-from sk_attention.inspection import attention_shift
+from sk_attention import AttentionRecommender, MultiTaskAttentionClassifier
+from sk_attention.inspection import AttentionDisplay, attention_drift, attention_shift
 
 
 def looking(weights):
@@ -107,8 +108,18 @@ def test_fits_are_the_units_where_there_are_several():
 
 
 def test_bad_arguments_of_shift_are_refused():
-    with pytest.raises(ValueError, match="n_permutations must not be negative, got -1"):
+    with pytest.raises(ValueError, match="n_permutations must be an integer of at least 0, got -1"):
         attention_shift(looking([[[1.0]]]), None, n_permutations=-1)
+    with pytest.raises(ValueError, match=r"n_permutations must be an integer .* got 2\.5"):
+        attention_shift(looking([[[1.0]]]), None, n_permutations=2.5)
+    with pytest.raises(
+        TypeError, match="attention_shift takes a fitted estimator with attend, got"
+    ):
+        attention_shift(None, None)
+    with pytest.raises(ValueError, match=r"same tasks and features, got .* over 1 and 2 features"):
+        attention_shift([looking([[[1.0]]]), looking([[[0.5, 0.5]]])], None)
+    with pytest.raises(ValueError, match="No row of X holds anything to look at"):
+        attention_shift(looking([[[0.0, 0.0]]]), None)
     with pytest.raises(ValueError, match="estimator is an empty list"):
         attention_shift([], None)
 
@@ -143,3 +154,30 @@ def test_shift_grows_as_tasks_share_fewer_columns():
     assert none > 2 * shift.noise_floor.mean()
     assert shift.p_values[0, 3] <= 0.05
     assert shift.p_value <= 0.05
+
+
+def test_rows_that_hold_nothing_do_not_count():
+    weights = np.random.default_rng(0).dirichlet(np.ones(4), (20, 2))
+    empty = np.concatenate([weights, np.zeros((30, 2, 4))])
+    one, other = (attention_shift(looking(own), None, random_state=0) for own in (weights, empty))
+    for name in ("pairwise", "mean_pairwise", "across_samples", "effective_features", "p_values"):
+        assert_allclose(other[name], one[name])
+
+
+def test_a_recommender_has_one_task_and_lags():
+    events = pd.DataFrame(
+        {"user": np.arange(60) % 6, "item": np.arange(60) % 7, "timestamp": np.arange(60)}
+    )
+    model = AttentionRecommender(embedding_dim=8, max_epochs=1, max_history=5, random_state=0)
+    shift = attention_shift(model.fit(events), events, n_permutations=5, random_state=0)
+    assert shift.task_names == ["ranking"]
+    assert shift.total == 0.0
+    assert 1.0 < shift.effective_features[0] <= 5.0
+    drift = attention_drift(model, events, np.arange(60) < 30, n_permutations=5, random_state=0)
+    assert_allclose(drift.mean_attention.sum(axis=-1), 1.0)  # without those who had no history
+    display = AttentionDisplay.from_estimator(model, events)
+    assert display.feature_names == [f"lag {lag}" for lag in range(1, 6)]
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    fields = AttentionRecommender(embedding_dim=8, max_epochs=1, random_state=0)
+    display = AttentionDisplay.from_estimator(fields.fit(rows, rows[:, 0]))
+    assert (display.task_names, display.feature_names) == (["ranking"], ["x0", "x1", "x2"])

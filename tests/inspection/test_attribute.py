@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
+from sk_attention import AttentionRecommender
 from sk_attention.inspection import attribute
 from sk_attention.inspection._attribute import importance
 from sk_attention.inspection._token_model import TokenModel
@@ -157,6 +158,8 @@ def test_methods_that_there_are_not_are_refused():
         attribute(model, X, "rollout")
     with pytest.raises(NotFittedError):
         attribute(classifier(), X, "attention")
+    with pytest.raises(TypeError, match=r"attribute takes a fitted MultiTask.* got AttentionRecom"):
+        attribute(AttentionRecommender(), X)
 
 
 def test_a_text_is_one_feature_and_counts_where_it_decides():

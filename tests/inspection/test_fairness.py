@@ -10,7 +10,10 @@ from sklearn.metrics import accuracy_score, mean_absolute_error, recall_score
 from sk_attention import AttentionRecommender
 from sk_attention.inspection import FairnessDisplay, fairness
 from sk_attention.inspection._fairness import interval
-from tests._estimators import KINDS, classifier, data_for, numbers, one_pass, regressor
+from sk_attention.metrics import multi_task_jaccard_score
+from tests._estimators import KINDS, classifier, data_for, mixed, numbers, one_pass, regressor
+from tests.test_mixed_tasks import GAPS
+from tests.test_mixed_tasks import X as X_MIXED
 
 pytest.importorskip("fairlearn", reason="needs sk-attention[fair]")
 
@@ -101,6 +104,45 @@ def test_columns_and_groups_have_names(fitted):
     assert values(found, "y0", "attention to protected columns").index.tolist() == ["few", "many"]
 
 
+def test_tasks_of_several_kinds_have_the_measures_of_their_kind():
+    model = mixed(max_epochs=5).fit(X_MIXED, GAPS)
+    groups = np.arange(80) % 2
+    found = fairness(model, X_MIXED, GAPS, groups, protected=[3], **FAST)
+    measures = found.gaps.groupby("task", sort=False)["measure"].agg(list)
+    paid = "attention to protected columns"
+    rates = [f"{what} rate: {c}" for c in "pqr" for what in ("selection", "true positive")]
+    yes = ["selection rate: yes", "true positive rate: yes"]
+    assert measures["late"] == ["accuracy", *yes, paid]
+    assert measures["delay"] == ["mean absolute error", "mean prediction", paid]
+    assert measures["tags"] == ["Jaccard index", *rates, paid]
+    predicted = model.predict(X_MIXED)
+    for group in (0, 1):
+        own = (groups == group) & GAPS["tags"].notna().to_numpy()
+        score = multi_task_jaccard_score(GAPS["tags"][own], predicted["tags"][own])
+        assert values(found, "tags", "Jaccard index").loc[group].value == pytest.approx(score)
+        have = own & np.array(["q" in tags for tags in GAPS["tags"].where(own, "")])
+        chosen = np.mean(["q" in tags for tags in predicted["tags"][have]])
+        rate = values(found, "tags", "true positive rate: q").loc[group]
+        assert (rate.n_rows, rate.value) == (have.sum(), pytest.approx(chosen))
+        mean = values(found, "delay", "mean prediction").loc[group].value
+        seen = (groups == group) & GAPS["delay"].notna().to_numpy()
+        assert mean == pytest.approx(predicted["delay"][seen].mean())
+
+
+def test_a_task_without_labels_has_attention_alone(fitted):
+    model, X, y, groups = fitted
+    y = np.where([False, True], np.nan, y)
+    found = fairness(model, X, y, groups, protected=[0], **FAST)
+    own = found.gaps.query("task == 'y1'")
+    assert own["measure"].tolist() == ["attention to protected columns"]
+    assert FairnessDisplay(found).plot().axes_.shape == (2, 4)
+    without = fairness(model, X, y, groups, **FAST)
+    assert without.gaps["task"].unique().tolist() == ["y0"]
+    assert FairnessDisplay(without).plot().axes_.shape == (1, 3)
+    with pytest.raises(ValueError, match="y has no observed label: nothing can be compared"):
+        fairness(model, X, np.full(y.shape, np.nan), groups, **FAST)
+
+
 def test_a_group_without_labels_has_no_value(fitted):
     model, X, y, _ = fitted
     groups = np.where(np.isnan(y[:, 1]), 0, np.arange(200) % 2 + 1)
@@ -173,7 +215,7 @@ def test_bad_arguments_are_refused(fitted):
         fairness(model, X, y, groups, protected=["sex"])
     with pytest.raises(ValueError, match="protected must be a list of columns, got 'sex'"):
         fairness(model, X, y, groups, protected="sex")
-    with pytest.raises(ValueError, match="n_permutations must not be negative"):
+    with pytest.raises(ValueError, match="n_permutations must be an integer of at least 0"):
         fairness(model, X, y, groups, n_permutations=-1)
 
 

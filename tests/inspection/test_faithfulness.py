@@ -189,8 +189,14 @@ def test_clones_are_fitted_where_rows_to_train_on_are_given(planted):
 
 def test_bad_arguments_are_refused(planted):
     model, X, y, _ = planted
-    with pytest.raises(ValueError, match="n_steps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_steps must be an integer of at least 1, got 0"):
         faithfulness(model, X, y, n_steps=0)
+    with pytest.raises(ValueError, match=r"n_bootstrap must be an integer of at least 1, got 2\.5"):
+        faithfulness(model, X, y, n_bootstrap=2.5)
+    with pytest.raises(ValueError, match=r"train must be a tuple of two, \(X, y\); got ndarray"):
+        faithfulness(model, X, y, train=X)
+    with pytest.raises(TypeError, match=r"faithfulness takes a fitted MultiTask.* got NoneType"):
+        faithfulness(None, X, y)
     with pytest.raises(ValueError, match=r"relevant must be of shape .* = \(2, 6\) and bool; got"):
         faithfulness(model, X, y, relevant=[[1]], **FAST)
     with pytest.raises(ValueError, match="X has 1000 rows, but y has 10"):

@@ -12,10 +12,26 @@ from sklearn.exceptions import NotFittedError
 from sk_attention import AttentionRecommender, MultiTaskAttentionClassifier
 from sk_attention.inspection import fairness, faithfulness, report
 from sk_attention.inspection._answers import per_task
-from sk_attention.metrics import multi_task_r2_score, multi_task_roc_auc_score
-from tests._estimators import KINDS, classifier, data_for, numbers, one_pass, over_kinds, small
+from sk_attention.metrics import (
+    multi_task_jaccard_score,
+    multi_task_r2_score,
+    multi_task_roc_auc_score,
+)
+from tests._estimators import (
+    KINDS,
+    classifier,
+    data_for,
+    mixed,
+    numbers,
+    one_pass,
+    over_kinds,
+    small,
+)
 from tests.inspection.test_page import HOSTILE
 from tests.test_attention import mixed_frame
+from tests.test_mixed_tasks import GAPS, Y
+from tests.test_mixed_tasks import X as X_MIXED
+from tests.test_text import reviews
 
 FAST = {"n_steps": 2, "n_repeats": 1, "n_bootstrap": 10, "random_state": 0}
 
@@ -52,7 +68,9 @@ def test_scores_are_those_of_the_metrics(explained, tmp_path):
     model, X, y = explained
     scores = written(tmp_path, model, X, y)["scores"]
     auc = multi_task_roc_auc_score(y, model.predict_proba(X), classes=model.classes_, average=None)
-    place = scores["names"].index("ROC AUC")
+    (kind,) = scores["kinds"]
+    assert (kind["labels"], kind["tasks"]) == ("classes", [0, 1])
+    place = kind["names"].index("ROC AUC")
     assert_allclose([own["values"][place] for own in scores["tasks"]], auc, atol=5e-4)
     assert [own["n_labels"] for own in scores["tasks"]] == [120, 80]
     assert [own["n_missing"] for own in scores["tasks"]] == [0, 40]
@@ -109,6 +127,44 @@ def test_of_several_classes_the_predicted_one_is_explained(tmp_path):
     total = unpacked(own["contributions"], 60).sum(axis=1) + starts
     logits = model.contributions(X).logits
     assert_allclose(total, logits[np.arange(60), own["predicted"]], atol=2e-3)
+
+
+def test_tasks_of_several_kinds_are_shown_each_by_its_kind(tmp_path):
+    model = mixed(explainable=True, max_epochs=20).fit(X_MIXED, GAPS)
+    shown = written(tmp_path, model, X_MIXED, GAPS)
+    kinds = [(own["labels"], own["tasks"]) for own in shown["scores"]["kinds"]]
+    assert kinds == [("classes", [0]), ("sets of labels", [2]), ("numbers", [1])]
+    predicted = model.predict(X_MIXED)
+    _, delay, tags = shown["scores"]["tasks"]
+    r2 = multi_task_r2_score(GAPS["delay"], predicted["delay"])
+    assert delay["values"][0] == pytest.approx(r2, abs=1e-3)
+    jaccard = multi_task_jaccard_score(GAPS["tags"], predicted["tags"])
+    assert tags["values"][0] == pytest.approx(jaccard, abs=1e-3)
+    assert tags["values"][1] > tags["guess"][1] == 0.5
+    assert tags["values"][2] < tags["guess"][2]
+    late, delay, tags = shown["rows"]["tasks"]
+    assert [late["kind"], delay["kind"], tags["kind"]] == model.task_types_
+    assert [late["classes"][code] for code in late["predicted"]] == predicted["late"].tolist()
+    assert_allclose(delay["predicted"], predicted["delay"], rtol=1e-3)
+    named = [[tags["classes"][code] for code in row] for row in tags["predicted"]]
+    assert named == predicted["tags"].tolist()
+    assert [own is None for own in tags["observed"]] == GAPS["tags"].isna().tolist()
+    assert late["explained"] is delay["explained"] is None
+    logits = model.contributions(X_MIXED).logits[2]
+    assert tags["explained"] == logits.argmax(axis=1).tolist()
+    total = (
+        unpacked(tags["contributions"], 80).sum(axis=1) + np.array(tags["start"])[tags["explained"]]
+    )
+    assert_allclose(total, logits.max(axis=1), atol=2e-3 * np.abs(logits).max())
+
+
+def test_a_guess_of_sets_is_what_most_rows_have(tmp_path):
+    model = mixed(max_epochs=1).fit(X_MIXED, Y["tags"])
+    sets = pd.Series([["p"], ["p"], ["p", "q"], []] * 20)
+    (own,) = written(tmp_path, model, X_MIXED, sets)["scores"]["tasks"]
+    p, q = 0.75, 0.25
+    loss = -(p * np.log(p) + q * np.log(q)) * 2 / 3  # both labels alike, and one that never occurs
+    assert own["guess"] == pytest.approx([(1 + 1 + 0.5 + 0) / 4, 0.5, loss], abs=1e-3)
 
 
 def test_a_model_that_is_not_explainable_shows_no_contributions(tmp_path):
@@ -223,9 +279,23 @@ def test_faithfulness_is_measured_where_labels_are_rare(tmp_path):
     y = y.astype(float)
     y[5:, 1] = np.nan
     y[:5, 1] = [0, 1, 0, 1, 0]
-    shown = written(tmp_path, model, X, y)
+    shown = written(tmp_path, model, X, y, max_rows=20)  # not of rows with these labels
+    assert shown["rows"]["tasks"][1]["observed"] == [None] * 20
     assert shown["scores"]["tasks"][1]["n_labels"] == 5
     assert all(shown["card"]["curves"]["random"][1])
+
+
+def test_a_task_without_labels_is_shown_without_scores(explained, tmp_path):
+    model, X, y = explained
+    found = faithfulness(model, X, y, **FAST)
+    y = np.where([False, True], np.nan, y)
+    shown = written(tmp_path, model, X, y, found=found)["scores"]["tasks"]
+    assert (shown[1]["n_labels"], shown[1]["values"], shown[1]["guess"]) == (
+        0,
+        [None] * 4,
+        [None] * 4,
+    )
+    assert None not in shown[0]["values"]
 
 
 def test_labels_of_one_class_are_shown_without_what_is_undefined(explained, tmp_path):
@@ -233,10 +303,18 @@ def test_labels_of_one_class_are_shown_without_what_is_undefined(explained, tmp_
     y = y[:40].copy()
     y[:, 1] = 1
     shown = written(tmp_path, model, X[:40], y)
-    area = shown["scores"]["names"].index("ROC AUC")
+    area = shown["scores"]["kinds"][0]["names"].index("ROC AUC")
     assert shown["scores"]["tasks"][1]["values"][area] is None
     assert shown["card"]["curves"]["random"][1][0] is None
     assert "the model is no better than a guess" in shown["card"]["objections"][1]
+
+
+def test_a_model_of_one_column_has_no_card(tmp_path):
+    X, y = reviews(60)
+    model = one_pass(classifier(text_features=["text"], explainable=True), X[["text"]], y)
+    shown = written(tmp_path, model, X[["text"]], y)
+    assert shown["card"] is None
+    assert shown["attention"]["columns"] == ["text"]
 
 
 # ---- safety and size ---------------------------------------------------------------------------

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from sk_attention.inspection import faithfulness, report
-from tests._estimators import KINDS, classifier, data_for, numbers, one_pass, regressor
+from tests._estimators import KINDS, classifier, data_for, mixed, numbers, one_pass, regressor
 from tests.inspection.test_page import HOSTILE
+from tests.test_mixed_tasks import GAPS
+from tests.test_mixed_tasks import X as X_MIXED
 
 pytest.importorskip("fairlearn", reason="needs sk-attention[fair]")
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs sk-attention[browser]")
@@ -45,12 +47,11 @@ def several_tasks(folder):
 
 
 def one_task(folder):
-    """One task of numbers, which is not explainable, of columns without names."""
-    X, y = data_for(KINDS[1], n_tasks=1)
+    """One task of numbers, which is not explainable, of a column without a name."""
+    X, y = data_for(KINDS[1], n_features=1, n_tasks=1)
     y[0] = np.nan
     model = one_pass(regressor(), X[1:], y[1:])
-    found = faithfulness(model, X, y, **FAST)
-    return report(model, X, y, folder / "one.html", found=found, random_state=0)
+    return report(model, X, y, folder / "one.html", random_state=0)
 
 
 def hostile(folder):
@@ -64,7 +65,14 @@ def hostile(folder):
     return report(model, frame, y, folder / "hostile.html", **options)
 
 
-PAGES = {own.__name__: own for own in (several_tasks, one_task, hostile)}
+def several_kinds(folder):
+    """Explainable tasks of classes, numbers and sets of labels, of which some are missing."""
+    model = mixed(explainable=True, max_epochs=5).fit(X_MIXED, GAPS)
+    options = {"found": faithfulness(model, X_MIXED, GAPS, **FAST), "random_state": 0}
+    return report(model, X_MIXED, GAPS, folder / "kinds.html", **options)
+
+
+PAGES = {own.__name__: own for own in (several_tasks, one_task, several_kinds, hostile)}
 
 
 @pytest.fixture(scope="module")
@@ -226,8 +234,32 @@ def test_one_task_of_numbers_is_shown(visit):
     assert "observed: missing" in column(found, 2)[0]
     assert page.get_by_text("There is one task").is_visible()
     assert page.get_by_role("link", name="Groups").count() == 0
+    assert page.get_by_role("link", name="Faithfulness").count() == 0
     assert column(table(page, "Where the task looked"), 1)
     assert page.get_by_role("radio", name="contributions").count() == 0
+
+
+def test_tasks_of_several_kinds_have_tables_and_sums_of_their_own(visit):
+    page = visit("several_kinds")
+    assert column(table(page, "Scores of each task of classes"), 1) == ["late"]
+    assert column(table(page, "Scores of each task of sets of labels"), 1) == ["tags"]
+    assert column(table(page, "Scores of each task of numbers"), 1) == ["delay"]
+    found = table(page, "Rows, with")
+    page.get_by_label("Find rows").fill("predicted:tags=none")
+    assert {text.split()[0] for text in column(found, 4)} == {"none"}
+    page.get_by_label("Find rows").fill("observed:tags=missing predicted:late=no")
+    assert {text.split()[0] for text in column(found, 2)} == {"no"}
+    assert all("observed: missing" in text for text in column(found, 4))
+    page.get_by_label("Find rows").fill("predicted:tags=p,")
+    assert all(text.startswith("p, ") for text in column(found, 4))
+    found.get_by_role("button", name="tags").click()
+    found.locator(".pick").first.click()
+    page.locator("#detail").get_by_label("tags").check()
+    assert "the most probable label" in page.locator("#detail .note").inner_text()
+    added = [figures(text)[0] for text in column(table(page, "What each column adds"), 4)]
+    start, total, end, *_ = figures(page.locator("#detail .note").inner_text())
+    assert sum(added) == pytest.approx(total, abs=0.01)
+    assert start + total == pytest.approx(end, abs=0.002)
 
 
 # ---- safety ------------------------------------------------------------------------------------

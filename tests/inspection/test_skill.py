@@ -1,12 +1,13 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
 from scipy.special import softmax
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import jaccard_score, roc_auc_score
 
-from sk_attention.inspection._skill import bootstrap_weights, chance, interval, skill
+from sk_attention.inspection._skill import bootstrap_weights, chance, interval, shared, skill
 
 ROWS = 12
 weightings = hnp.arrays(float, (3, ROWS), elements=st.integers(1, 4).map(float))
@@ -80,3 +81,12 @@ def test_skill_of_a_set_is_the_mean_auc_of_its_labels(logits, weights):
     assert_allclose(skill(labels, logits, weights), expected)
     never = np.column_stack([labels[:, 0], np.zeros(ROWS, dtype=int)])
     assert_allclose(skill(never, logits, weights), skill(labels[:, :1], logits[:, :1], weights))
+
+
+def test_shared_is_the_jaccard_index_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    ones, others = rng.integers(0, 2, (2, 50, 3))
+    filled = (ones | others).any(axis=1)
+    expected = jaccard_score(ones[filled], others[filled], average="samples")
+    assert shared(ones, others)[filled].mean() == pytest.approx(expected)
+    assert shared(np.zeros((1, 3), int), np.zeros((1, 3), int)).tolist() == [1.0]

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 from sk_attention.inspection import TokenDisplay, attribute
+from sk_attention.preprocessing import image_patches
 from tests._estimators import classifier, one_pass, regressor
 from tests.test_text import reviews
 
@@ -86,10 +87,30 @@ def test_several_classes_are_drawn_one_at_a_time_and_sparse_rows_too():
 
 
 def test_what_cannot_be_drawn_is_refused(fitted, monkeypatch):
-    with pytest.raises(ValueError, match='kind must be "words" or "steps"; got \'image\''):
-        TokenDisplay.from_estimator(fitted, X, kind="image")
+    with pytest.raises(ValueError, match='kind must be "words", "steps" or "image"; got \'map\''):
+        TokenDisplay.from_estimator(fitted, X, kind="map")
+    with pytest.raises(TypeError, match=r"TokenDisplay.from_estimator takes .* got NoneType"):
+        TokenDisplay.from_estimator(None, X)
     with pytest.raises(NotFittedError):
         TokenDisplay.from_estimator(classifier(), X)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"TokenDisplay\.plot needs matplotlib"):
         TokenDisplay(["a"], [[1.0]], ["y"]).plot()
+
+
+def test_patches_of_an_image_stand_where_they_were_cut():
+    images = np.random.default_rng(0).normal(size=(60, 4, 6))
+    patches = image_patches(images, 2)
+    bright = images[:, 2:, :2].mean(axis=(1, 2)) > 0
+    model = one_pass(classifier(), patches, bright)
+    display = TokenDisplay.from_estimator(model, patches, kind="image", shape=(2, 3))
+    (drawn,) = display.axes_[0].images
+    assert_allclose(drawn.get_array(), model.attend(patches[:1])[0, 0].reshape(2, 3))
+    square = TokenDisplay("abcd", np.arange(4.0)[None], ["y"]).plot(kind="image")
+    assert square.axes_[0].images[0].get_array().shape == (2, 2)
+    with pytest.raises(ValueError, match="shape must be rows and columns of 6 patches, got None"):
+        TokenDisplay.from_estimator(model, patches, kind="image")
+    with pytest.raises(ValueError, match=r"columns of 6 patches, got \(2, 2\): pass two"):
+        display.plot(kind="image", shape=(2, 2))
+    with pytest.raises(ValueError, match=r'shape is for kind="image", got \(2, 3\) with kind="?'):
+        display.plot(shape=(2, 3))

@@ -21,10 +21,13 @@ function valueText(column, row) {
   return typeof found === "number" ? written(found) : found;
 }
 
-// A label of a task as it is shown: the name of the class, or the number.
+// A label of a task as it is shown: the name of the class, the names of a set, or the number.
 function label(task, found) {
   if (found === null) {
     return null;
+  }
+  if (task.kind === "multilabel") {
+    return found.map((code) => task.classes[code]).join(", ") || "none";
   }
   return task.classes === null ? written(found) : task.classes[found];
 }
@@ -35,7 +38,7 @@ function predictedText(task, row) {
 
 function isWrong(task, row) {
   const observed = task.observed[row];
-  return task.classes !== null && observed !== null && observed !== task.predicted[row];
+  return task.classes !== null && observed !== null && String(observed) !== String(task.predicted[row]);
 }
 
 function prediction(task, row) {
@@ -62,8 +65,8 @@ function searched(row) {
       (_, column) => `${columnNames[column]}=${valueText(column, row) ?? "missing"}`,
     ),
     ...tasks.flatMap((task, i) => [
-      `${content.tasks[i]}=${label(task, task.observed[row]) ?? "missing"}`,
-      `predicted ${content.tasks[i]}=${predictedText(task, row)}`,
+      `observed:${content.tasks[i]}=${label(task, task.observed[row]) ?? "missing"}`,
+      `predicted:${content.tasks[i]}=${predictedText(task, row)}`,
     ]),
   ]
     .join("\n")
@@ -100,7 +103,11 @@ function explorer() {
     note(
       "Pick a row to see where each task looked. Words are found anywhere in a row; ",
       make("code", {}, "column=value"),
-      " in that column.",
+      " in that column, ",
+      make("code", {}, "predicted:task=label"),
+      " and ",
+      make("code", {}, "observed:task=label"),
+      " in what a task says and should have said.",
     ),
     make("div", { class: "tools" }, searchBox("Find rows", search)),
     table.element,
@@ -127,16 +134,19 @@ function rowColumns(state, pick) {
   };
   const answers = tasks.map((task, i) => ({
     name: said(content.tasks[i]),
-    key: (row) => (task.classes === null ? task.predicted[row] : leaning(task, row)),
+    key: (row) => leaning(task, row),
     down: true,
     cell: (row) => make("span", { class: "answer" }, prediction(task, row), observation(task, row)),
   }));
   return [name, ...answers];
 }
 
-// By class, and by how sure of it: so rows of a class stand together.
+// By class, and by how sure of it: so rows of a class stand together; so do equal sets.
 function leaning(task, row) {
-  return task.predicted[row] + task.sure[row] / 2;
+  if (task.kind === "multilabel") {
+    return predictedText(task, row);
+  }
+  return task.predicted[row] + (task.sure === null ? 0 : task.sure[row] / 2);
 }
 
 // All about the row that is picked.
@@ -269,13 +279,17 @@ function textOf(column, row) {
 
 // The sentence that adds up: from the mean of the training rows to this one.
 function sum(task, row, added) {
-  const start = task.start.length === 1 ? task.start[0] : task.start[task.predicted[row]];
+  const chosen = task.explained === null ? 0 : task.explained[row];
+  const start = task.start[chosen];
   const total = start + added.reduce((one, other) => one + other, 0);
   const numbers = `${fixed(start, 3)} on average over the training rows, ${signed(total - start)} from the columns of this row, makes ${fixed(total, 3)}`;
   if (task.classes === null) {
     return note(`${numbers}: the prediction.`);
   }
+  if (task.kind === "multilabel") {
+    return note(`${numbers}: the log odds of `, said(task.classes[chosen]), ", the most probable label.");
+  }
   const two = task.classes.length === 2;
-  const name = two ? task.classes[1] : predictedText(task, row);
+  const name = two ? task.classes[1] : task.classes[chosen];
   return note(`${numbers}: the ${two ? "log odds" : "logit"} of `, said(name), ".");
 }

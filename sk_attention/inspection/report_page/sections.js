@@ -4,10 +4,11 @@ const METHODS = { contribution: "contributions", attention: "attention" };
 
 function glance() {
   const { scores, attention, card } = content;
-  const first = scores.names.includes("ROC AUC") ? scores.names.indexOf("ROC AUC") : 0;
   const weights = attention.contributions ?? attention.weights;
   const heading = attention.contributions ? "What decides most" : "What it looks at most";
   const cards = content.tasks.map((task, i) => {
+    const { names: scored } = scores.kinds.find((kind) => kind.tasks.includes(i));
+    const first = Math.max(scored.indexOf("ROC AUC"), 0);
     const most = largestFirst(weights[i].slice(0, attention.columns.length)).slice(0, 3);
     const names = most.map((j) =>
       make("li", {}, said(columnNames[j]), make("span", {}, share(weights[i][j]))),
@@ -20,19 +21,24 @@ function glance() {
         "p",
         { class: "figure" },
         fixed(scores.tasks[i].values[first], 2),
-        make("small", {}, ` ${scores.names[first]}`),
+        make("small", {}, ` ${scored[first]}`),
       ),
       note(`a guess gets ${fixed(scores.tasks[i].guess[first], 2)}`),
       make("h4", {}, heading),
       make("ol", { class: "most" }, ...names),
-      make("p", { class: "foot" }, "Explanation: ", verdict(card.objections[i])),
+      card && make("p", { class: "foot" }, "Explanation: ", verdict(card.objections[i])),
     );
   });
   return [make("ul", { class: "tiles" }, ...cards)];
 }
 
-function scoreTable() {
-  const { names, about, tasks } = content.scores;
+// A table for each kind of task, as each has scores of its own.
+function scoreTables() {
+  return content.scores.kinds.flatMap(scoreTable);
+}
+
+function scoreTable({ labels, names, about, tasks: lines }, _, kinds) {
+  const { tasks } = content.scores;
   const columns = [
     { name: "task", key: (i) => content.tasks[i], cell: (i) => said(content.tasks[i]) },
     {
@@ -51,14 +57,15 @@ function scoreTable() {
       cell: (i) => beside(fixed(tasks[i].values[k], 3), `guess ${fixed(tasks[i].guess[k], 3)}`),
     })),
   ];
-  const lines = Array.from(content.tasks.keys());
+  const of = kinds.length > 1 ? `each task of ${labels}` : "each task";
+  const what = kinds.length > 1 ? `What the scores of ${labels} are` : "What the scores are";
   const meanings = names.flatMap((name, k) => [make("dt", {}, name), make("dd", {}, about[k])]);
   return [
-    new Table({ caption: "Scores of each task, and of a guess", columns, lines }).element,
+    new Table({ caption: `Scores of ${of}, and of a guess`, columns, lines }).element,
     make(
       "details",
       {},
-      make("summary", {}, "What the scores are"),
+      make("summary", {}, what),
       make("dl", { class: "meanings" }, ...meanings),
     ),
   ];
@@ -92,7 +99,7 @@ function attentionTable() {
     note(
       "How each task's attention is spread over the columns, on average over the training rows. ",
       contributions === null
-        ? "Where a task looks is not by itself what decides: see Faithfulness."
+        ? "Where a task looks is not by itself what decides."
         : "Contributions are what the columns add to the predictions, as shares of each task.",
     ),
     tools,

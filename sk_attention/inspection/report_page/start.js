@@ -2,7 +2,7 @@
 
 const sections = {
   glance: ["At a glance", glance],
-  scores: ["Scores", scoreTable],
+  scores: ["Scores", scoreTables],
   attention: ["Attention", attentionTable],
   shift: ["Shift", shiftTables],
   card: ["Faithfulness", cardTable],
