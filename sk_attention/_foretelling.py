@@ -115,7 +115,7 @@ class ForetellingMixin(SurroundingsMixin):
                 "update_history takes rows without labels."
             )
         user, item = (columns[position] for position in self._roles.who_and_what)
-        self._read_side_tables([column.name for column in columns])
+        self._extend_side_tables()
         known_items = self._learn_items(item)
         self._label_users, _ = self._label_users.joined(user)
         added = self._labelled_codes(columns, values, observed)

@@ -275,6 +275,16 @@ def test_partial_fits_go_on_with_it(one):
     assert np.isfinite(first.recommend(k=3)[1]).all()
 
 
+def test_a_new_fit_knows_nothing_of_earlier_tables():
+    other = ITEMS.iloc[:20].assign(name=[f"no {row % 9}" for row in range(20)])
+    own = recommender(max_epochs=1, item_features=ITEMS, user_features=USERS).fit(X)
+    own.set_params(item_features=other, user_features=None).fit(X)
+    assert_same_model(own, recommender(max_epochs=1, item_features=other).fit(X))
+    fields = np.random.default_rng(0).normal(size=(30, 3))
+    own.set_params(item_features=None).fit(fields, fields[:, 0])
+    assert_same_model(own.fit(X), recommender(max_epochs=1).fit(X))
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
