@@ -33,7 +33,7 @@ def ranks_items(estimator: Any) -> bool:
 LEFT_BEHIND = (
     *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
-    *("_context_group", "_context_names", "_column_names", "_user_table", "_item_table", "_stranger", "temperature_"),
+    *("_context_group", "_user_table", "_item_table", "_stranger", "temperature_"),
 )
 
 

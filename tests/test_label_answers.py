@@ -88,6 +88,21 @@ def test_what_is_told_of_the_moment_is_read_and_what_is_not_is_unknown(rating):
         assert_allclose(scores[0], foretold, rtol=1e-5)
 
 
+def test_what_is_not_told_is_not_what_was_missing_in_fit():
+    gaps = MORE.assign(device=np.where(X.index % 3, MORE["device"], None))
+    own = recommender(task="regression", max_epochs=2).fit(gaps, STARS)
+    items, scores = own.recommend([3], k=2, at=SOON)
+    asked = rows_for(3, items[0], price=np.nan, device="never seen")
+    assert_allclose(scores[0], own.predict(asked), rtol=1e-5)
+    assert not np.allclose(scores[0], own.predict(asked.assign(device=None)), rtol=1e-5)
+
+
+def test_times_that_are_not_to_be_read_are_no_feature_either():
+    own = recommender(task="regression", timestamp=None, max_epochs=1).fit(X, STARS)
+    later = X.assign(timestamp=SOON)
+    assert_array_equal(own.predict(later), own.predict(X))
+
+
 def test_of_several_classes_the_mean_is_ranked_by_if_they_are_numbers():
     own = recommender(task="classification", max_epochs=1).fit(X, STARS.astype(int))
     items, scores = own.recommend([7], k=3, at=SOON)
