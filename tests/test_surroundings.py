@@ -242,6 +242,12 @@ def test_rows_of_one_moment_and_several_contexts_are_several_questions(one):
     assert_allclose(one.score(rows), by_hand)
 
 
+def test_rows_of_several_contexts_do_not_ask_together(one):
+    rows = X.iloc[[40, 40]].assign(occasion=["o0", "o1"])
+    with pytest.raises(ValueError, match="the same only for rows of one user, time and context"):
+        one.target_ranks(rows, queries=[0, 0])
+
+
 # ---- what goes with it -------------------------------------------------------------------------
 
 
