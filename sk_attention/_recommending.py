@@ -199,7 +199,8 @@ class RecommendingMixin(AskingMixin):
         """Return NDCG@10: how near the top of all items new to the user those of the rows are.
 
         The rows of one user, time and context are one question, and its items are to lead one
-        list; the score is the mean over the questions. Without users and items it is R^2 of the relevance.
+        list; the score is the mean over the questions. Without users and items it is R^2 of the
+        relevance.
 
         Parameters
         ----------
