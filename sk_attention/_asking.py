@@ -36,6 +36,10 @@ class Asked(NamedTuple):
         codes = {name: values[rows] for name, values in self.codes.items()}
         return Asked(self.users[rows], items, self.at[rows], codes)
 
+    def contexts(self) -> list[NDArray[Any]]:
+        """Return the codes of the moments at which rankings are asked for."""
+        return [values for name, values in self.codes.items() if name.startswith("context.")]
+
 
 class AskingMixin(RecordingMixin):
     """Rows, users and lists of items that ask, as queries."""

@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._asking import Asked
 from ._build import auto_members, build_features
-from ._interactions import Ids
+from ._interactions import Ids, columns_without_role
 from ._label_answers import LabelAnswers
 from ._labels import LabelColumns
 from ._outcomes import (
@@ -65,7 +65,6 @@ class ForetellingMixin(SurroundingsMixin):
     _label_users: Ids
     _event_group: ColumnGroup
     _asked_group: ColumnGroup
-    _column_names: list[str]
 
     # ---- fit -----------------------------------------------------------------------------------
 
@@ -77,13 +76,11 @@ class ForetellingMixin(SurroundingsMixin):
         self._label_encoder = fit_labels(self.task, labels, weight, classes)
         if isinstance(self._label_encoder, ClassEncoder):
             self.classes_ = self._label_encoder.classes_[0]
-        taken = {position for position in vars(self._roles).values() if position is not None}
-        others = [position for position in range(len(columns)) if position not in taken]
+        others = columns_without_role(columns, self._roles)
         values, observed = encode_labels(self._label_encoder, labels)
         labelled = [*columns, outcome_column(values, observed)]
         self._event_group = event_group(others, len(columns), self.task).fit(labelled, weight)
         self._asked_group = ColumnGroup("asked", others).fit(columns, weight)
-        self._column_names = [column.name for column in columns]
         self._learn_ids(columns)
         self._label_users = self._user_ids
         codes = self._labelled_codes(columns, values, observed)
@@ -115,7 +112,7 @@ class ForetellingMixin(SurroundingsMixin):
                 "update_history takes rows without labels."
             )
         user, item = (columns[position] for position in self._roles.who_and_what)
-        self._read_side_tables([column.name for column in columns])
+        self._extend_side_tables()
         known_items = self._learn_items(item)
         self._label_users, _ = self._label_users.joined(user)
         added = self._labelled_codes(columns, values, observed)
@@ -160,8 +157,8 @@ class ForetellingMixin(SurroundingsMixin):
             ItemVectors(len(self.items_), dim, self._described(generator), generator),
             len(self._label_users),
             build_features(self._event_group, dim, generator),
-            build_features(self._asked_group, dim, generator),
-            build_features(self._user_table.group_, dim, generator) if self._user_table else None,
+            self._partly_known(self._asked_group, generator),
+            self._users_said(generator),
             estimator.n_heads,
             estimator.n_layers,
             auto_members(1, 8 * dim),
@@ -283,11 +280,11 @@ class ForetellingMixin(SurroundingsMixin):
     ) -> dict[str, Any]:
         if self.task == "ranking":
             return super()._asker_codes(user, columns, told)
-        known = {column.name: column for column in columns}
-        nothing = np.full(len(user), None, dtype=object)
-        row = [known.get(name, Column(name, nothing)) for name in self._column_names]
-        row[self._roles.who_and_what[0]] = user
-        return {**self._row_codes(row), **self._user_codes(user, told)}
+        return {
+            **self._asked_group.codes_of_some(columns, len(user), self._floats),
+            "user": self._label_users.codes(user),
+            **self._user_codes(user, told),
+        }
 
     @property
     def _reads_askers(self) -> bool:

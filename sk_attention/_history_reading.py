@@ -90,7 +90,7 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not has_items(self):
             vectors: NDArray[Any] = self._fields.transform(X)
             return vectors
-        return self._vectors(self._queries(self._rows(X)))
+        return self._row_vectors(self._rows(X))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return names for the columns of `transform`.

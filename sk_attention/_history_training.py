@@ -327,7 +327,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         """Add rows, with their users and items; return new events and old items' codes."""
         columns, weight = self._rows_that_count(columns, y, sample_weight)
         item = columns[self._roles.who_and_what[1]]
-        self._read_side_tables([column.name for column in columns])
+        self._extend_side_tables()
         codes = self._learn_items(item)
         events = self._event_codes(columns, None)
         return self._add(columns, weight, self._item_ids.codes(item), events), codes

@@ -163,9 +163,9 @@ class RecommendingMixin(AskingMixin):
         filter_seen : bool, default=True
             Whether to rank only what is new to the user, and what is to be foretold.
         queries : array-like of shape (n_samples,), default=None
-            Which rows ask together, by any label: rows of one user and time. Their items are ranked
-            in one list, and none of these rows is seen, should it be one of ``fit``. None asks row
-            by row.
+            Which rows ask together, by any label: rows of one user, time and context. Their items
+            are ranked in one list, and none of these rows is seen, should it be one of ``fit``.
+            None asks row by row.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class RecommendingMixin(AskingMixin):
         Raises
         ------
         ValueError
-            If rows that ask together are of several users or times.
+            If rows that ask together are of several users, times or contexts.
 
         Warns
         -----
@@ -198,8 +198,9 @@ class RecommendingMixin(AskingMixin):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return NDCG@10: how near the top of all items new to the user those of the rows are.
 
-        The rows of one user and time are one question, and its items are to lead one list; the
-        score is the mean over the questions. Without users and items it is R^2 of the relevance.
+        The rows of one user, time and context are one question, and its items are to lead one
+        list; the score is the mean over the questions. Without users and items it is R^2 of the
+        relevance.
 
         Parameters
         ----------
@@ -250,10 +251,11 @@ class RecommendingMixin(AskingMixin):
             len(query) != len(rows.users)
             or (users[query] != rows.users).any()
             or (at[query] != rows.at).any()
+            or any((own[first][query] != own).any() for own in rows.contexts())
         ):
             raise ValueError(
-                "queries must hold one label per row of X, the same only for rows of one user and "
-                "time."
+                "queries must hold one label per row of X, the same only for rows of one user, "
+                "time and context."
             )
         known = np.bincount(query, n_own) > 0
         # nothing of that moment is seen where several rows of it are to be foretold

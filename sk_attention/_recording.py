@@ -33,7 +33,7 @@ def ranks_items(estimator: Any) -> bool:
 LEFT_BEHIND = (
     *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
-    *("_context_group", "_context_names", "_column_names", "temperature_"),
+    *("_context_group", "_user_table", "_item_table", "_stranger", "temperature_"),
 )
 
 
@@ -61,7 +61,7 @@ class RecordingMixin:
             self.__dict__.pop(name, None)
 
     def _read_side_tables(self, names: Sequence[str]) -> None:
-        """Learn what is said of users and items elsewhere, or what is said of more of them now."""
+        """Learn what is said of users and items elsewhere."""
         user, item = (names[position] for position in self._roles.who_and_what)
         texts = text_names(getattr(self, "text_features", None))
         self._user_table = self._read_side_table("user", user, texts)
@@ -70,19 +70,22 @@ class RecordingMixin:
 
     def _read_side_table(self, role: str, id_name: str, texts: list[str]) -> SideTable | None:
         parameter = f"{role}_features"
-        table, known = getattr(self, parameter, None), None
-        if hasattr(self, "net_"):  # a fit that goes on
-            known = getattr(self, f"_{role}_table")
-            if (table is None) != (known is None):
-                raise ValueError(
-                    f"{type(self).__name__} was fitted {'with' if known else 'without'} "
-                    f"{parameter}: a fit that goes on from the last one cannot change that."
-                )
-        if table is None:
-            return None
-        if known is not None:
-            return known.with_more(table, parameter)
-        return SideTable(table, role, id_name, parameter, texts)
+        table = getattr(self, parameter, None)
+        return None if table is None else SideTable(table, role, id_name, parameter, texts)
+
+    def _extend_side_tables(self) -> None:
+        """Learn what the tables say by now, perhaps of more users and items than before."""
+        self._user_table = self._extended(self._user_table, "user_features")
+        self._item_table = self._extended(self._item_table, "item_features")
+
+    def _extended(self, known: SideTable | None, parameter: str) -> SideTable | None:
+        table = getattr(self, parameter, None)
+        if (table is None) != (known is None):
+            raise ValueError(
+                f"{type(self).__name__} was fitted {'with' if known else 'without'} "
+                f"{parameter}: a fit that goes on from the last one cannot change that."
+            )
+        return None if known is None else known.with_more(table, parameter)
 
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Learn who interacted with what, and sort the interactions into histories."""

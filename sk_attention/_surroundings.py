@@ -30,7 +30,6 @@ class SurroundingsMixin(HistoryReadingMixin):
     precision: str
     _event_group: ColumnGroup
     _context_group: ColumnGroup
-    _context_names: dict[str, int]
 
     def _learn_columns(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> None:
         """Learn what is read of past events, and which of it is known before they happen."""
@@ -38,7 +37,6 @@ class SurroundingsMixin(HistoryReadingMixin):
         others = columns_without_role(columns, self._roles)
         self._event_group = ColumnGroup("event", others).fit(columns, weight)
         self._context_group = ColumnGroup("context", context).fit(columns, weight)
-        self._context_names = {columns[position].name: position for position in context}
 
     def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, Any]:
         return {
@@ -62,13 +60,8 @@ class SurroundingsMixin(HistoryReadingMixin):
     def _asker_codes(
         self, user: Column, columns: Sequence[Column], told: SideTable | None
     ) -> dict[str, Any]:
-        known = {
-            self._context_names[column.name]: column
-            for column in columns
-            if column.name in self._context_names
-        }
         return {
-            **self._context_group.codes_of_some(known, len(user), self._floats),
+            **self._context_group.codes_of_some(columns, len(user), self._floats),
             **self._user_codes(user, told),
         }
 
@@ -106,12 +99,11 @@ class SurroundingsMixin(HistoryReadingMixin):
 
     def _surroundings(self, generator: torch.Generator) -> Surroundings:
         """Return the parts of a network that read them."""
-        user = None if self._user_table is None else self._user_table.group_
         return Surroundings(
             self._described(generator),
             self._partly_known(self._event_group, generator),
             self._partly_known(self._context_group, generator),
-            None if user is None else self._partly_known(user, generator),
+            self._users_said(generator),
         )
 
     def _described(self, generator: torch.Generator) -> Described | None:
@@ -124,6 +116,11 @@ class SurroundingsMixin(HistoryReadingMixin):
         assert features is not None  # a table has a column beside that of ids
         codes = self._item_table.codes(Column("items_", self.items_))
         return Described(features, _tensors(codes), torch.as_tensor(met[1:]))
+
+    def _users_said(self, generator: torch.Generator) -> PartlyKnown | None:
+        """Return what is said of the users elsewhere."""
+        table = self._user_table
+        return None if table is None else self._partly_known(table.group_, generator)
 
     def _partly_known(self, group: ColumnGroup, generator: torch.Generator) -> PartlyKnown | None:
         features = build_features(group, self.embedding_dim, generator)

@@ -88,6 +88,35 @@ def test_what_is_told_of_the_moment_is_read_and_what_is_not_is_unknown(rating):
         assert_allclose(scores[0], foretold, rtol=1e-5)
 
 
+def test_what_is_not_told_is_not_what_was_missing_in_fit():
+    gaps = MORE.assign(device=np.where(X.index % 3, MORE["device"], None))
+    own = recommender(task="regression", max_epochs=2).fit(gaps, STARS)
+    items, scores = own.recommend([3], k=2, at=SOON)
+    asked = rows_for(3, items[0], price=np.nan, device="never seen")
+    assert_allclose(scores[0], own.predict(asked), rtol=1e-5)
+    assert not np.allclose(scores[0], own.predict(asked.assign(device=None)), rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_where_the_moment_is_not_told_what_is_foretold_is_usual():
+    """A high price decides, and is rare: where it is not known, labels are near their mean."""
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"user": rng.integers(40, size=800), "item": rng.integers(10, size=800)})
+    table["price"] = rng.exponential(size=800)
+    sizes = {"attention": "self", "max_history": 4, "batch_size": 16, "max_epochs": 15}
+    own = recommender(task="classification", early_stopping=False, **{**sizes, "random_state": 1})
+    own.fit(table, table["price"] > 2.0)
+    assert own.score(table, table["price"] > 2.0) > 0.98
+    _, scores = own.recommend(np.arange(40), k=10, filter_seen=False)
+    assert abs(scores.mean() - (table["price"] > 2.0).mean()) < 0.1
+
+
+def test_times_that_are_not_to_be_read_are_no_feature_either():
+    own = recommender(task="regression", timestamp=None, max_epochs=1).fit(X, STARS)
+    later = X.assign(timestamp=SOON)
+    assert_array_equal(own.predict(later), own.predict(X))
+
+
 def test_of_several_classes_the_mean_is_ranked_by_if_they_are_numbers():
     own = recommender(task="classification", max_epochs=1).fit(X, STARS.astype(int))
     items, scores = own.recommend([7], k=3, at=SOON)

@@ -242,6 +242,12 @@ def test_rows_of_one_moment_and_several_contexts_are_several_questions(one):
     assert_allclose(one.score(rows), by_hand)
 
 
+def test_rows_of_several_contexts_do_not_ask_together(one):
+    rows = X.iloc[[40, 40]].assign(occasion=["o0", "o1"])
+    with pytest.raises(ValueError, match="the same only for rows of one user, time and context"):
+        one.target_ranks(rows, queries=[0, 0])
+
+
 # ---- what goes with it -------------------------------------------------------------------------
 
 
@@ -273,6 +279,16 @@ def test_partial_fits_go_on_with_it(one):
     assert np.isfinite(own.recommend(new)[1]).all()
     first = recommender(context=["occasion"], user_features=USERS).partial_fit(X)
     assert np.isfinite(first.recommend(k=3)[1]).all()
+
+
+def test_a_new_fit_knows_nothing_of_earlier_tables():
+    other = ITEMS.iloc[:20].assign(name=[f"no {row % 9}" for row in range(20)])
+    own = recommender(max_epochs=1, item_features=ITEMS, user_features=USERS).fit(X)
+    own.set_params(item_features=other, user_features=None).fit(X)
+    assert_same_model(own, recommender(max_epochs=1, item_features=other).fit(X))
+    fields = np.random.default_rng(0).normal(size=(30, 3))
+    own.set_params(item_features=None).fit(fields, fields[:, 0])
+    assert_same_model(own.fit(X), recommender(max_epochs=1).fit(X))
 
 
 @pytest.mark.parametrize(

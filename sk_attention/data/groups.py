@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,15 @@ class ColumnGroup:
 
     Attributes
     ----------
+    places_ : dict of str to int
+        Names of the columns, and where they stand in the table.
     encoder_ : TableEncoder
         The fitted encoder of the columns that hold single values.
     vectors_ : VectorEncoder
         That of the columns that hold vectors.
     """
 
+    places_: dict[str, int]
     encoder_: TableEncoder
     vectors_: VectorEncoder
 
@@ -71,6 +74,7 @@ class ColumnGroup:
         self : ColumnGroup
             The fitted group.
         """
+        self.places_ = {columns[position].name: position for position in self.positions}
         vectors = [position for position in self.positions if holds_vectors(columns[position])]
         self._plain = [position for position in self.positions if position not in vectors]
         self._vectors = vectors
@@ -112,14 +116,14 @@ class ColumnGroup:
         return self._named(codes)
 
     def codes_of_some(
-        self, known: Mapping[int, Column], n_rows: int, dtype: DTypeLike = np.float32
+        self, columns: Sequence[Column], n_rows: int, dtype: DTypeLike = np.float32
     ) -> dict[str, Any]:
         """Return the codes of rows of which some columns may not be known.
 
         Parameters
         ----------
-        known : mapping of int to Column
-            Those of the group's columns that are, by their positions.
+        columns : sequence of Column
+            What is known; the group's columns are found by their names.
         n_rows : int
             How many rows there are.
         dtype : dtype, default=float32
@@ -130,6 +134,9 @@ class ColumnGroup:
         codes : dict of ndarray of shape (n_rows, n_fields of a kind), or Ragged
             What is not known is as `unknown` has it.
         """
+        known = {
+            self.places_[column.name]: column for column in columns if column.name in self.places_
+        }
         if not known:
             return self.unknown(n_rows, dtype)
         nothing = np.full(n_rows, np.nan)

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from sk_attention._interactions import Ids
+from sk_attention._interactions import Ids, context_codes
 from sk_attention._random import draw_seed
 from sk_attention.data.columns import Column, take_rows
 from sk_attention.metrics import bootstrap_interval, coverage_at_k, novelty_at_k
@@ -141,7 +141,7 @@ def evaluate(
             "estimator must be a recommender, or a dict of at least one, got an empty one."
         )
     cv = _temporal(first, X) if cv is None else check_cv(cv)
-    judge = _Judge(X, y, int(k), tuple(metrics), filter_seen)
+    judge = _Judge(X, y, int(k), tuple(metrics), filter_seen, _contexts(given, X))
     against: dict[str, Any] = {}
     for train, test in list(cv.split(X, y)):
         for name, recommender in given.items():
@@ -152,6 +152,19 @@ def evaluate(
                 judge.ask(name, recommender, train, test)
     options = {"confidence": confidence, "n_resamples": n_resamples, "random_state": seed}
     return Evaluation(judge.records(list(against), options), float(confidence))
+
+
+def _contexts(given: Mapping[str, Any], X: Any) -> list[NDArray[np.int64]]:
+    """Return codes of the columns that one of the recommenders reads as its context.
+
+    Where they differ, all of them are asked apart, so that their answers can be compared.
+    """
+    named: set[Any] = set()
+    for recommender in given.values():
+        own = getattr(_end(recommender), "context", None)
+        named.update(() if own is None else own)
+    columns = enumerate(columns_of(next(iter(given.values())), X) if named else [])
+    return [context_codes(own) for place, own in columns if named & {place, own.name}]
 
 
 def _named(estimator: Any) -> dict[str, Any]:
@@ -224,8 +237,17 @@ class _Gains:
 class _Judge:
     """Fits recommenders, asks them, and keeps what their answers are worth."""
 
-    def __init__(self, X: Any, y: Any, k: int, metrics: tuple[str, ...], filter_seen: bool) -> None:
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        k: int,
+        metrics: tuple[str, ...],
+        filter_seen: bool,
+        contexts: Sequence[NDArray[np.int64]],
+    ) -> None:
         self.X, self.y, self.k, self.metrics, self.filter_seen = X, y, k, metrics, filter_seen
+        self.contexts = contexts
         self.timed = False
         self.gains: dict[str, dict[str, list[_Gains]]] = {}
         self.lists: dict[str, dict[str, list[float]]] = {}
@@ -237,7 +259,8 @@ class _Judge:
         train, test = np.arange(_num_samples(self.X))[train], np.arange(_num_samples(self.X))[test]
         y = None if self.y is None else _safe_indexing(self.y, train)
         fitted = clone(recommender).fit(_safe_indexing(self.X, train), y)
-        asking = Asking(fitted, _safe_indexing(self.X, test), self.filter_seen)
+        apart = [Column("context", codes[test]) for codes in self.contexts]
+        asking = Asking(fitted, _safe_indexing(self.X, test), self.filter_seen, apart)
         self.timed = self.timed or asking.roles.timestamp is not None
         columns = columns_of(asking.estimator, unwrapped(fitted, self.X)[1])
         user, item = (columns[position] for position in asking.roles.who_and_what)
@@ -320,7 +343,7 @@ class _Judge:
                 if not np.array_equal(own.rows, gains[best].rows):
                     raise ValueError(
                         f"{name} and {best} are asked different questions: the steps before them "
-                        "see different users or times."
+                        "see different users, times or contexts."
                     )
                 difference = own.scores[metric] - gains[best].scores[metric]
                 low, high = bootstrap_interval(difference, groups=own.users, **options)

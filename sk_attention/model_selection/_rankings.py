@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,9 +88,13 @@ class Asking:
         Interactions to be foretold.
     filter_seen : bool
         Whether to rank only what is new to the user, and the targets.
+    apart : sequence of Column, default=()
+        What else parts the rows of one user and time into several questions.
     """
 
-    def __init__(self, estimator: Any, X: Any, filter_seen: bool) -> None:
+    def __init__(
+        self, estimator: Any, X: Any, filter_seen: bool, apart: Sequence[Column] = ()
+    ) -> None:
         self.estimator, self.X = unwrapped(estimator, X)
         self.filter_seen = filter_seen
         if not hasattr(self.estimator, "target_ranks") and not hasattr(self.estimator, "recommend"):
@@ -101,7 +105,9 @@ class Asking:
         self.columns = columns_of(self.estimator, self.X)
         self.roles = roles_of(self.estimator, self.columns)
         context = find_context(self.estimator, self.columns, self.roles)
-        self.query, self.distinct = questions(self.columns, self.roles, context)
+        every = [*self.columns, *apart]
+        context += range(len(self.columns), len(every))
+        self.query, self.distinct = questions(every, self.roles, context)
 
     def rankings(self, items: Items, k: int) -> Rankings:
         """Return where the targets stand."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .features import FeatureVectors
+from .features import FeatureVectors, PartlyKnown
 from .history.asked_reading import AskedReading
 from .history.events import EventTokens
 from .history.recency import Moments, Recency
@@ -52,8 +52,10 @@ class OutcomeNetwork(nn.Module):
         The items.
     n_users : int
         Codes are 1 to n_users, 0 is an unknown user.
-    past, context, user_features : FeatureVectors or None
-        What else is known of events, of the interaction asked about, and of its user.
+    past : FeatureVectors or None
+        What else is known of events.
+    context, user_features : PartlyKnown or None
+        What else is known of the interaction asked about, and of its user.
     n_heads : int
         H.
     n_layers : int
@@ -83,8 +85,8 @@ class OutcomeNetwork(nn.Module):
         items: ItemVectors,
         n_users: int,
         past: FeatureVectors | None,
-        context: FeatureVectors | None,
-        user_features: FeatureVectors | None,
+        context: PartlyKnown | None,
+        user_features: PartlyKnown | None,
         n_heads: int,
         n_layers: int,
         n_members: int,

@@ -48,9 +48,9 @@ def test_a_group_without_columns_has_no_codes():
 
 def test_columns_that_are_not_known_are_as_in_rows_of_which_nothing_is():
     group = ColumnGroup("context", [0, 1, 3]).fit(TABLE, WEIGHT)
-    assert_codes_equal(group.codes_of_some({}, 3), group.unknown(3))
-    assert_codes_equal(group.codes_of_some(dict(enumerate(TABLE)), 3), group.codes(TABLE))
-    some = group.codes_of_some({1: TABLE[1]}, 3)
+    assert_codes_equal(group.codes_of_some([], 3), group.unknown(3))
+    assert_codes_equal(group.codes_of_some(TABLE, 3), group.codes(TABLE))
+    some = group.codes_of_some([TABLE[1]], 3)
     assert_array_equal(some["context.category"], group.codes(TABLE)["context.category"])
     assert_array_equal(some["context.bin"], group.unknown(3)["context.bin"])
     assert_array_equal(some["context.vector"], 0.0)
@@ -60,7 +60,7 @@ def test_an_unknown_category_is_not_a_missing_one():
     table = table_columns(pd.DataFrame({"kind": ["a", None, "b"], "other": ["c", "d", "d"]}))
     group = ColumnGroup("context", [0, 1]).fit(table, WEIGHT)
     assert group.codes(table)["context.category"][1, 0] > 0
-    assert_array_equal(group.codes_of_some({1: table[1]}, 3)["context.category"][:, 0], 0)
+    assert_array_equal(group.codes_of_some([table[1]], 3)["context.category"][:, 0], 0)
 
 
 def test_texts_are_read_word_by_word():

@@ -231,6 +231,22 @@ def test_bad_arguments_are_refused_before_anything_is_fitted(arguments, match):
         evaluate(**{"estimator": Unfitted(), "X": X, **arguments})
 
 
+def test_all_are_asked_apart_where_the_context_of_one_differs(data):
+    """Two rows of each user and time, one by phone and one by desk."""
+    twice = data[["user_id", "item_id", "timestamp"]]
+    twice = pd.concat([twice, twice.assign(item_id=data["item_id"].to_numpy()[::-1])])
+    twice["device"] = ["phone"] * len(data) + ["desk"] * len(data)
+    models = {
+        "reads it": recommender(context=["device"], max_epochs=1),
+        "does not": recommender(max_epochs=1),
+    }
+    found = evaluate(models, twice, metrics=["ndcg"], random_state=0)
+    n_questions = {entry["n_questions"] for entry in found if entry["group"] == "all"}
+    (test,) = (test for _, test in GlobalTemporalSplit(1).split(twice))
+    asked = twice.iloc[test][["user_id", "timestamp", "device"]]
+    assert n_questions == {len(asked.drop_duplicates())}
+
+
 def test_recommenders_that_are_asked_something_else_are_not_compared(data):
     merged = FunctionTransformer(lambda frame: frame.assign(user_id=frame["user_id"] // 2 * 0))
     models = {"one": PopularRecommender(), "merged": make_pipeline(merged, PopularRecommender())}

@@ -48,10 +48,12 @@ def two_level_weights(within: Tensor, across: Tensor, levels: TwoLevels) -> Tens
 
     .. math:: \alpha_{tj} = \beta_{t s(j)}\, a_{tj}, \qquad
               a_{tj} = \frac{e^{x_{tj}}}{\sum_{i \in s(j)} e^{x_{ti}}}, \qquad
-              \beta_{ts} = \mathrm{softmax}_s\Big(c_{ts} + \sum_{j \in s} a_{tj}\, y_{tj}\Big)
+              \beta_{ts} = \mathrm{softmax}_s\Big(\log \sum_{j \in s} e^{x_{tj}} + c_{ts} +
+              \sum_{j \in s} a_{tj}\, y_{tj}\Big)
 
-    The sums go over tokens that do not come later than *t*. A session asks to be read by what was
-    read within it.
+    The sums go over tokens that do not come later than *t*. A session asks to be read by how much
+    its tokens ask for, and by what was read within it. Where *c* and *y* are 0, this is the softmax
+    of x over all tokens.
 
     Parameters
     ----------
@@ -79,7 +81,9 @@ def two_level_weights(within: Tensor, across: Tensor, levels: TwoLevels) -> Tens
     # 1 instead of 0 for sessions yet to come, of which no token has a share
     token_share = share / (size @ member.mT).masked_fill(near == 0, 1.0)
     pooled = (token_share * across) @ member
-    session = (levels.across + pooled).masked_fill(size == 0, -torch.inf)
+    to_come = size == 0
+    session = size.masked_fill(to_come, 1.0).log() + levels.across + pooled
+    session = session.masked_fill(to_come, -torch.inf)
     return token_share * (torch.softmax(session, dim=-1) @ member.mT)
 
 
@@ -103,6 +107,8 @@ class SessionBlock(HistoryBlock):
     ) -> None:
         super().__init__(embedding_dim, n_heads, dropout, generator)
         self.query_key_across = linear(embedding_dim, 2 * embedding_dim, generator)
+        # attention begins as if there were no sessions: random ones hide the tokens that tell most
+        nn.init.zeros_(self.query_key_across.weight[:embedding_dim])
 
     def mixed(self, tokens: Tensor, bias: TwoLevels) -> Tensor:
         """Return what tokens (B, L, D) read, the heads side by side."""

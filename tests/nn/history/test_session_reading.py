@@ -51,7 +51,7 @@ def test_weights_of_sessions_and_within_them_are_those_written_out():
                 total = sum(map(math.exp, exponents.values()))
                 share.update({j: math.exp(exponents[j]) / total for j in tokens})
                 pooled = sum(share[j] * float(across[b, 0, t, j]) for j in tokens)
-                asked[s] = pooled + float(levels.across[b, 0, t, s])
+                asked[s] = math.log(total) + pooled + float(levels.across[b, 0, t, s])
             total = sum(map(math.exp, asked.values()))
             expected = [share[j] * math.exp(asked[own[j]]) / total for j in range(t + 1)]
             assert weights[b, 0, t, : t + 1].tolist() == pytest.approx(expected)
@@ -65,10 +65,29 @@ def test_a_single_session_is_plain_attention():
     assert_close(two_level_weights(within, across, levels), plain)
 
 
-def test_sessions_of_one_event_are_plain_attention_by_the_second_queries():
+def test_sessions_of_which_nothing_is_said_are_plain_attention():
+    within, across, levels = drawn([[0, 0, 1, 1, 2], [0, 1, 2, 2, 3]])
+    nothing = levels._replace(across=torch.zeros_like(levels.across))
+    plain = torch.softmax(within + levels.within, dim=-1)
+    assert_close(two_level_weights(within, torch.zeros_like(across), nothing), plain)
+
+
+def test_sessions_of_one_event_are_plain_attention_by_the_sum_of_both_queries():
     within, across, levels = drawn([list(range(LENGTH))])
-    plain = torch.softmax((across + levels.across).masked_fill(LATER, -torch.inf), dim=-1)
+    plain = torch.softmax(within + levels.within + across + levels.across, dim=-1)
     assert_close(two_level_weights(within, across, levels), plain)
+
+
+def test_attention_begins_as_if_there_were_no_sessions():
+    """In a new network it does not matter where sessions end."""
+    own, inputs = network("hierarchical"), histories()
+    with torch.no_grad():
+        own.encoder.session_bias.zero_()
+        own.encoder.session_gap_bias.zero_()
+        for block in own.encoder.blocks:
+            block.query_key_across.bias.zero_()
+    expected = own.hidden(inputs)
+    assert_close(own.hidden({**inputs, "session": torch.zeros_like(inputs["session"])}), expected)
 
 
 def test_gradients_are_right():
