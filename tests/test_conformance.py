@@ -13,7 +13,7 @@ from sk_attention import (
     MultiTaskAttentionEstimator,
     PopularRecommender,
 )
-from tests._estimators import ATTENTIONS, KINDS, in_turn, mixed, over_kinds, small, variants
+from tests._estimators import ATTENTIONS, KINDS, in_turn, mixed, over_kinds, small
 
 # Checks of scikit-learn's own estimators that it does not hand to others.
 FURTHER_CHECKS = [
@@ -40,7 +40,7 @@ def passes(estimator, check):
         raise
 
 
-@parametrize_with_checks(list(variants("cross")))
+@parametrize_with_checks(list(in_turn("cross")))
 def test_small_networks_pass_every_check(estimator, check):
     passes(estimator, check)
 
