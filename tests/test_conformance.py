@@ -63,12 +63,6 @@ def test_a_recommender_without_users_and_items_passes_every_check(estimator, che
 
 
 @pytest.mark.slow
-@parametrize_with_checks([AttentionRecommender(attention="double", max_epochs=10)])
-def test_a_recommender_of_other_attention_passes_every_check(estimator, check):
-    passes(estimator, check)
-
-
-@pytest.mark.slow
 @parametrize_with_checks([kind() for kind in KINDS])
 def test_defaults_pass_every_check(estimator, check):
     passes(estimator, check)
