@@ -25,7 +25,7 @@ def calibration_error(told: np.ndarray, right: np.ndarray, n_bins: int = 10) -> 
 
 def main() -> None:
     options = parser(__doc__, repeats=None)
-    options.add_argument("--kinds", nargs="+", default=["self", "cross", "double"])
+    options.add_argument("--kinds", nargs="+", default=["self"])
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--users", type=int, default=500)
     chosen = options.parse_args()

@@ -155,11 +155,11 @@ def _check(estimator: Any, title: Any, **counts: Any) -> None:
 def _about(estimator: Any, n_rows: int, n_shown: int) -> list[tuple[str, str]]:
     """Return what the model and the data are, in a few words each."""
     adds_up = "explainable: predictions are sums" if estimator.explainable else "not explainable"
-    shown = "" if n_shown == n_rows else f", {n_shown:,} of them shown"
+    shown = "" if n_shown == n_rows else f"{n_shown:,} of "
     return [
         ("model", f"{type(estimator).__name__}, {adds_up}"),
         ("attention", estimator.attention),
-        ("rows", f"{n_rows:,}{shown}"),
+        ("rows", f"{shown}{n_rows:,}"),
         ("columns", f"{estimator.n_features_in_:,}"),
         ("made with", f"sk-attention {version('sk-attention')}"),
     ]
