@@ -42,7 +42,7 @@ from .training.holdout import holdout_rows
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
 from .training.plan import MIN_ROWS_TO_HOLD_OUT, TINY_ROWS, Plan, auto_splits, plan, single_pass
-from .training.train import Split, history_values, train, training_callbacks
+from .training.train import MIN_PROGRESS, Split, history_values, train, training_callbacks
 
 # What codes and network are built from: a fit that goes on from the last one cannot change them.
 BUILDING_PARAMETERS = (
@@ -254,7 +254,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             "lr": self.learning_rate,
             "weight_decay": self.weight_decay,
             "max_grad_norm": self.max_grad_norm,
-            "callbacks": training_callbacks(self.callbacks, patience),
+            "callbacks": training_callbacks(self.callbacks, patience, MIN_PROGRESS),
             "verbose": self.verbose,
         }
 

@@ -56,6 +56,16 @@ def test_early_stopping_ends_training_and_restores_the_best_weights(kind):
     assert_allclose(heldout_scores(model, y, X_val, y_val), best, rtol=1e-6)
 
 
+def test_training_stops_where_nothing_is_left_to_learn():
+    X = np.random.default_rng(0).integers(2, size=(600, 2))
+    model = classifier(early_stopping=True, refit=False, max_epochs=100)
+    model.fit(X, X[:, 0], X_val=X, y_val=X[:, 0])
+    losses = 1 - model.validation_scores_[:, 0]
+    assert len(losses) < 50
+    assert losses[-1] < 1e-3
+    assert losses.argmin() == len(losses) - 1  # it was still falling
+
+
 def heldout_scores(model, y, X_val, y_val):
     """Share of each task's loss that the model saves, against knowing no features."""
     if not hasattr(model, "predict_proba"):

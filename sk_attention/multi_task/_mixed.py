@@ -148,7 +148,8 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
     validation_fraction : float, default=0.15
         Share of the rows held out, stratified by all classes, unless ``X_val`` is passed.
     n_iter_no_change : int, default=12
-        Passes without a better held-out loss before training stops.
+        Passes in which the held-out loss does not fall before training stops; to count, it must
+        fall by .0001 of that of a model that knows no features.
     refit : bool or "auto", default="auto"
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median

@@ -21,6 +21,10 @@ from .plan import Plan
 # Rows to train on, and rows held out.
 Split = tuple[Any, Any]
 
+# A held-out loss that is a share of that of knowing no features must fall by so much to count as
+# progress. Where a task can be told without error it would fall for ever, by less and less.
+MIN_PROGRESS = 1e-4
+
 
 class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
     """skorch's early stopping, at rest in passes without held-out rows."""
@@ -31,7 +35,9 @@ class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
             super().on_epoch_end(net, **kwargs)
 
 
-def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> list[Any]:
+def training_callbacks(
+    callbacks: list[Any] | None, patience: int | None, min_progress: float = 0.0
+) -> list[Any]:
     """Return what watches a training: copies of the user's callbacks, and early stopping.
 
     Parameters
@@ -39,8 +45,10 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
     callbacks : list or None
         The user's: skorch callbacks, or pairs of a name and one.
     patience : int or None
-        Passes without a better held-out loss before training stops, its best weights restored
-        from memory; None never stops.
+        Passes without progress of the held-out loss before training stops, its best weights
+        restored from memory; None never stops.
+    min_progress : float, default=0.0
+        How much the held-out loss must fall below the best so far.
 
     Returns
     -------
@@ -58,7 +66,12 @@ def training_callbacks(callbacks: list[Any] | None, patience: int | None) -> lis
     if patience is None:
         return own
     stopping = HeldOutStopping(
-        monitor="valid_loss", patience=patience, threshold=0.0, load_best=True, sink=_silent
+        monitor="valid_loss",
+        patience=patience,
+        threshold=min_progress,
+        threshold_mode="abs",
+        load_best=True,
+        sink=_silent,
     )
     return [*own, ("early_stopping", stopping)]
 
