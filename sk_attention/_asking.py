@@ -122,7 +122,7 @@ class AskingMixin(RecordingMixin):
         """Return users, the other columns of a table, and times; perhaps no users have names."""
         if X is None:
             return Column("users_", self.users_), [], None
-        if isinstance(X, np.ndarray) and X.shape[1:] == (self.n_features_in_,):
+        if self._has_all_columns(X):
             columns = read_columns(self, X, reset=False)
             time = self._roles.timestamp
             who = columns[self._roles.who_and_what[0]]
@@ -138,6 +138,13 @@ class AskingMixin(RecordingMixin):
         user = Column("user", nobody) if position is None else columns[position]
         time = self._position(names, "timestamp") if self._has_times else None
         return user, columns, None if time is None else columns[time]
+
+    def _has_all_columns(self, X: Any) -> bool:
+        """Whether X has the columns of ``fit`` by their places, not by names."""
+        by_place = isinstance(X, np.ndarray) or (
+            is_table(X) and not hasattr(self, "feature_names_in_")
+        )
+        return by_place and X.shape[1:] == (self.n_features_in_,)
 
     def _position(self, names: Sequence[str], role: str) -> int | None:
         """Find a column of a table that has not all columns of ``fit``."""

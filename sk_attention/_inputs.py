@@ -207,6 +207,8 @@ def read_columns(estimator: Any, X: Any, *, reset: bool) -> list[Column]:
                 f"Found a table of shape {tuple(X.shape)}: {type(estimator).__name__} needs at "
                 "least one row and one column."
             )
+        if not reset and not hasattr(estimator, "feature_names_in_"):  # fitted on an array
+            columns = [replace(own, name=f"x{place}") for place, own in enumerate(columns)]
         return columns
     X = validate_data(estimator, _as_array(X), dtype=None, ensure_all_finite=False, reset=reset)
     return array_columns(X, list(getattr(estimator, "feature_names_in_", [])))

@@ -159,7 +159,11 @@ def test_polars_and_arrays_give_the_same(one):
     roles = {"user": 0, "item": 1, "timestamp": 2}
     own = recommender(max_epochs=1, context=[3], **roles).fit(array)
     asked = array[-5:]
-    assert not np.array_equal(own.recommend(asked)[1], own.recommend(asked * [1, 1, 1, 0])[1])
+    scores = own.recommend(asked)[1]
+    assert not np.array_equal(own.recommend(asked * [1, 1, 1, 0])[1], scores)
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        named = own.recommend(pd.DataFrame(asked, columns=list("uitc")))
+    assert_array_equal(named[1], scores)
 
 
 def test_a_context_that_is_not_told_is_unknown(one):
