@@ -57,21 +57,21 @@ class NetworkEnsemble(nn.Module):
         tokens, weights, representation = zip(
             *(network.read(inputs) for network in self._each()), strict=True
         )
-        return Read(torch.cat(tokens, dim=-1), mean(weights), mean(representation))
+        return Read(torch.cat(tokens, dim=-1), _mean(weights), _mean(representation))
 
     def rollout(self, tokens: Tensor) -> Tensor:
         """Return where each task looks, traced to the features (B, K, T), see `TaskNetwork`."""
-        return mean([network.rollout(part) for network, part in self._pairs(tokens)])
+        return _mean([network.rollout(part) for network, part in self._pairs(tokens)])
 
     def task_weights(self) -> Tensor:
         """Return omega (K,): how much each task weighs in what the tasks share."""
-        return mean([network.task_weights() for network in self._each()])
+        return _mean([network.task_weights() for network in self._each()])
 
     def rows_at_a_time(self) -> int:
         """Return how many rows to evaluate at once: as one network would, they take turns."""
         return self.like.rows_at_a_time()
 
 
-def mean(tensors: Sequence[Tensor]) -> Tensor:
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
     """Return the mean of tensors of the same shape."""
     return torch.stack(list(tensors)).mean(dim=0)

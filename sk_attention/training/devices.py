@@ -79,8 +79,8 @@ def has_fast_bf16(device: torch.device) -> bool:
     ----------
     device : torch.device
         A CPU counts where it has AMX or, unless Intel made it, AVX512-BF16: on an Intel Xeon whose
-        AMX a virtual machine hides, products in bf16 take twice as long as in float32
-        (benchmarks/speed/gemm_limit.py). A GPU counts where it computes in bf16 natively.
+        AMX a virtual machine hides, bf16 is slower than float32 (docs/benchmarks.md). A GPU counts
+        where it computes in bf16 natively.
 
     Returns
     -------
