@@ -165,7 +165,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
                 again = partial(self._on_device, weighted)
             stops = splits[0][1] is not None
             walk = plan(len(splits[0][0]), self.batch_size, self.max_epochs, stops)
-            interrupt = self._train(rows, splits, walk, again)
+            interrupt = self._train(rows, splits, walk, again, joins=not warm and self._joins())
         if interrupt is not None:
             raise interrupt
         return self
@@ -279,6 +279,10 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
             return not self.callbacks and not self.warm_start
         return self.refit
 
+    def _joins(self) -> bool:
+        """Whether networks of several splits may answer together: sums would not stay exact."""
+        return not self.explainable and not self._table_encoder.n_bags_
+
     def _splits(
         self, rows: EncodedTable, X_val: Any, y_val: Any, sample_weight_val: Any
     ) -> list[Split]:
@@ -339,8 +343,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         splits: Sequence[Split],
         walk: Plan,
         again: Callable[[], Rows] | None = None,
+        joins: bool = False,
     ) -> KeyboardInterrupt | None:
-        """Train, and set what users look at.
+        """Train, and set what users look at; the networks of several splits stay if asked.
 
         The user's interrupt is returned, not raised: what was learned until then is to stay.
         """
@@ -350,7 +355,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         seed = (self._seed + len(net.history)) % 2**31
         interrupt = None
         try:
-            train(net, splits, walk, seed, again)
+            others = train(net, splits, walk, seed, again)
+            if joins and again is not None and len(splits) > 1:
+                net.join(others)
         except KeyboardInterrupt as caught:
             interrupt = caught
         self._look_back(rows)
@@ -401,7 +408,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
 
     @property
     def _float_type(self) -> type[np.floating[Any]]:
-        weight = self.net_.module_.reading.query
+        weight = self.net_.module_.like.reading.query
         return np.float64 if weight.dtype == torch.float64 else np.float32
 
     def _same_tasks(self, y: Any) -> Any:

@@ -99,7 +99,7 @@ class ReadingMixin(TransformerMixin):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features)
-        dim = self.net_.module_.reading.query.shape[1]
+        dim = self.net_.module_.like.reading.query.shape[1]
         names = [f"{task}_{d}" for task in self.task_names_ for d in range(dim)]
         return np.array(names, dtype=object)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
-from torch import Tensor
 
 from sk_attention._token_reading import check_level, named_tokens
 from sk_attention.nn.encoders import SelfAttentionEncoder
@@ -146,7 +145,7 @@ def _rollout(estimator: Any, X: Any, level: str) -> Explained:
     if level == "token":
         raise ValueError('method="rollout" follows attention between features: it has no tokens.')
     model = TokenModel(estimator, X)
-    network = model.network
+    network = model.network.like
     if network.encoder is None:
         raise ValueError(
             'method="rollout" needs self attention, that is attention="self" or "double"; with '
@@ -163,13 +162,8 @@ def _rollout(estimator: Any, X: Any, level: str) -> Explained:
             'method="rollout" follows attention from feature to feature; steps of an array of '
             'three dimensions look at each other as wholes. Take method="integrated_gradients".'
         )
-
-    def traced(tokens: Tensor) -> Tensor:
-        weights: Tensor = network.read_tokens(tokens).weights
-        traced: Tensor = weights @ network.encoder.rollout(tokens).to(weights.dtype)
-        return traced
-
-    by_feature = model.by_feature(model.of_tokens(traced, model.tokens))
+    traced = model.of_tokens(model.network.rollout, model.tokens)
+    by_feature = model.by_feature(traced)
     return {}, list(np.moveaxis(by_feature, 1, 0))
 
 
@@ -182,7 +176,7 @@ def _integrated_gradients(estimator: Any, X: Any, level: str) -> Explained:
     n_rows, *sizes, n_fields = fields.shape
     flat = fields.reshape(n_rows, int(np.prod(sizes)), n_fields)
     within = None
-    if model.network.tokens.bags is not None:
+    if estimator._table_encoder.n_bags_:
         within = by_token(model).reshape(-1, flat.shape[1])
     named, values = named_tokens(estimator, model.columns, model.rows, flat, within)
     return named, estimator._effects(values.reshape(-1, *sizes))

@@ -63,6 +63,33 @@ def attention_weights(
     tensor([[0.5000, 0.5000, 0.0000]])
     """
     similarity = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+    return similarity_weights(similarity, token_mask, forbidden, normalization)
+
+
+def similarity_weights(
+    similarity: Tensor,
+    token_mask: Tensor | None = None,
+    forbidden: Tensor | None = None,
+    normalization: str = "softmax",
+) -> Tensor:
+    """Return the weights that belong to similarities, see `attention_weights`.
+
+    Parameters
+    ----------
+    similarity : Tensor of shape (..., Q, T)
+        Of each query to each token.
+    token_mask : Tensor of shape (..., T), dtype bool, default=None
+        True marks a real token.
+    forbidden : Tensor of shape (Q, T), dtype bool, default=None
+        True where a query must not read a token.
+    normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
+        How similarities become weights.
+
+    Returns
+    -------
+    weights : Tensor of shape (..., Q, T)
+        Not negative; each row sums to 1 over the real tokens.
+    """
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     if normalization != "softmax":
         readable = torch.ones_like(similarity, dtype=torch.bool)

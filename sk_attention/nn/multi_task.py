@@ -140,6 +140,17 @@ class TaskNetwork(nn.Module, ABC):
             weights = weights[..., self.pooling.field] * within.unsqueeze(2)
         return Read(tokens, weights.mean(2), representation.mean(2))
 
+    def rollout(self, tokens: Tensor) -> Tensor:
+        """Return where each task looks (B, K, T), traced through self attention to the tokens."""
+        weights = self.read_tokens(tokens).weights
+        assert isinstance(self.encoder, SelfAttentionEncoder)
+        return weights @ self.encoder.rollout(tokens).to(weights.dtype)
+
+    @property
+    def like(self) -> TaskNetwork:
+        """The network itself, which says what an ensemble's networks are like."""
+        return self
+
     def fields(self, tokens: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return what queries choose among, with what is chosen within it, and what is there.
 

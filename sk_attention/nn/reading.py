@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .attention import attention_weights, split_heads
+from .attention import similarity_weights, split_heads
 from .layers import linear
 
 
@@ -24,6 +25,11 @@ class Reading(nn.Module):
     Context never enters the values: whatever weighs in :math:`z_i` weighs by its token's
     :math:`\alpha_{ij}`. With several heads each head reads its slice of the values with weights of
     its own; the weights returned are their mean.
+
+    Neither keys nor values are written out for every token: :math:`q_i \cdot K x_j` is
+    :math:`(K^\top q_i) \cdot x_j`, and :math:`\sum_j \alpha_{ij} V x_j` is
+    :math:`V \sum_j \alpha_{ij} x_j`. A bias of the keys would change nothing, as it adds the same
+    to all similarities of a query.
 
     Parameters
     ----------
@@ -58,7 +64,7 @@ class Reading(nn.Module):
         self.query = nn.Parameter(torch.empty(n_queries, embedding_dim))
         nn.init.normal_(self.query, std=sharpness, generator=generator)
         self.norm = nn.LayerNorm(embedding_dim)
-        self.key = linear(embedding_dim, embedding_dim, generator)
+        self.key = linear(embedding_dim, embedding_dim, generator, bias=False)
         self.value = linear(embedding_dim, embedding_dim, generator)
         self.register_buffer("forbidden", None)
 
@@ -84,16 +90,22 @@ class Reading(nn.Module):
             What each query read, z_i.
         """
         weights = self.weights(encoded, token_mask)  # B H K T
-        value = split_heads(self.value(tokens), self.n_heads)  # B H T D/H
-        read = weights.to(value.dtype) @ value  # B H K D/H
+        per_head = weights.flatten(1, 2).to(tokens.dtype) @ tokens  # B HK D
+        per_head = per_head.unflatten(1, weights.shape[1:3])
+        value = self.value.weight.unflatten(0, (self.n_heads, -1)).to(per_head.dtype)
+        read = per_head @ value.transpose(-1, -2)  # B H K D/H
+        bias = self.value.bias.view(self.n_heads, 1, -1)
+        read = read + bias * weights.sum(-1, keepdim=True)  # 1, or 0 where no token is real
         return weights.mean(dim=1), read.transpose(1, 2).flatten(-2)
 
     def weights(self, encoded: Tensor, token_mask: Tensor | None = None) -> Tensor:
         """Return the attention weights of each head (B, H, K, T), as `forward` reads with them."""
-        key = split_heads(self.key(self.norm(encoded)), self.n_heads)  # B H T D/H
-        query = split_heads(self.query, self.n_heads).to(key.dtype)  # H K D/H
+        key = self.key.weight.unflatten(0, (self.n_heads, -1))  # H D/H D
+        query = split_heads(self.query, self.n_heads) @ key * key.shape[1] ** -0.5  # H K D
+        similarity = F.linear(self.norm(encoded), query.flatten(0, 1))  # B T HK
+        similarity = similarity.mT.unflatten(1, query.shape[:2])
         mask = None if token_mask is None else token_mask.unsqueeze(-2)
-        return attention_weights(query, key, mask, self.forbidden, self.normalization)
+        return similarity_weights(similarity, mask, self.forbidden, self.normalization)
 
 
 # Optimisers with a step size of their own move every parameter by about the learning rate a step:

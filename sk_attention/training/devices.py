@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -78,7 +78,9 @@ def has_fast_bf16(device: torch.device) -> bool:
     Parameters
     ----------
     device : torch.device
-        A CPU counts where it has AVX512-BF16 or AMX, a GPU where it computes in bf16 natively.
+        A CPU counts where it has AMX or, unless Intel made it, AVX512-BF16: on an Intel Xeon whose
+        AMX a virtual machine hides, bf16 is slower than float32 (docs/benchmarks.md). A GPU counts
+        where it computes in bf16 natively.
 
     Returns
     -------
@@ -89,5 +91,16 @@ def has_fast_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu":
         return False
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, probe, bool)()) for probe in probes)
+    if _cpu_has("_is_amx_tile_supported"):
+        return True
+    return _cpu_has("_is_avx512_bf16_supported") and "Intel" not in cpu_name()
+
+
+def cpu_name() -> str:
+    """Return what the processor calls itself, "" where torch is too old to know."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return str(capabilities.get("cpu_name", ""))
+
+
+def _cpu_has(probe: str) -> bool:
+    return bool(getattr(torch.cpu, probe, bool)())

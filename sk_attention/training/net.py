@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,6 +16,7 @@ from skorch.callbacks import Callback, EpochTimer, PrintLog, ProgressBar
 from torch import Tensor, nn
 
 from sk_attention.data.batches import Batch, Rows, Slices
+from sk_attention.nn.ensemble import NetworkEnsemble
 
 from .averaging import WeightAverage
 from .optimizers import parameter_groups, split_groups
@@ -86,6 +87,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
     **kwargs : dict
         Parameters of ``skorch.NeuralNet``.
     """
+
+    module_: Any
 
     def __init__(
         self,
@@ -171,6 +174,20 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         if self.tables:
             self.optimizer_ = Together(self.optimizer_, RowAdam(rows, lr=self.lr))
         return self
+
+    def join(self, others: Sequence[Mapping[str, Tensor]]) -> None:
+        """Let networks of other weights answer beside the trained one; the optimiser starts anew.
+
+        Parameters
+        ----------
+        others : sequence of mapping
+            Weights of the others, which are built alike.
+        """
+        networks = [copy.deepcopy(self.module_) for _ in others]
+        for network, weights in zip(networks, others, strict=True):
+            network.load_state_dict(weights)
+        self.module_ = NetworkEnsemble([*networks, self.module_])
+        self.initialize_optimizer()
 
     def infer(self, x: Mapping[str, Tensor], **fit_params: Any) -> Tensor:
         """Return the network's outputs for encoded rows."""

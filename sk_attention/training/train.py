@@ -104,7 +104,7 @@ def train(
     walk: Plan,
     seed: int,
     all_rows: Callable[[], Any] | None = None,
-) -> None:
+) -> list[dict[str, Any]]:
     """Train ``net``, in place: on each split until it should stop, then, if asked, on all rows.
 
     Without ``all_rows`` the best weights of the last split remain.
@@ -124,6 +124,11 @@ def train(
         Returns rows to train on at last, once more from the start, for as many passes as served
         the held-out rows best: the median over the splits.
 
+    Returns
+    -------
+    best : list of dict
+        The best weights of each split, where there were several.
+
     Raises
     ------
     Exception
@@ -136,6 +141,7 @@ def train(
     start, n_passes = copy.deepcopy(net.module_.state_dict()), len(net.history)
     # a single pass may be one of many, whose weights should not lag behind
     averaged, best = walk.n_epochs > 1, []
+    weights: list[dict[str, Any]] = []
     try:
         for number, split in enumerate(splits):
             n_before = len(net.history)
@@ -144,6 +150,8 @@ def train(
             else:
                 _train_anew(net, start, split, walk, seed, averaged)
             best.append(_best_pass(net, n_before))
+            if len(splits) > 1:
+                weights.append(copy.deepcopy(net.module_.state_dict()))
         if all_rows is not None:
             walk = Plan(walk.batch_size, int(np.median(best)))
             _train_anew(net, start, (all_rows(), None), walk, seed, averaged)
@@ -152,6 +160,7 @@ def train(
         net.initialize_optimizer()  # its moments may be NaN too
         del net.history[n_passes:]
         raise
+    return weights
 
 
 def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int, averaged: bool) -> None:

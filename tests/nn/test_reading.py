@@ -31,6 +31,7 @@ def test_reading_weights_are_shares(n_queries, n_tokens, n_heads, seed):
 @pytest.mark.parametrize("n_heads", [1, 2])
 def test_reading_equals_the_formula_row_by_row(n_heads):
     layer, x, encoded = reading(n_heads=n_heads), tokens(), tokens(seed=1)
+    layer.value.bias.data.copy_(torch.arange(4.0))
     weights, representation = layer(x, encoded)
     size = 4 // n_heads
     for row in range(5):
@@ -66,6 +67,14 @@ def test_sharper_queries_concentrate_attention():
     highest = [reading(sharpness=s)(x, x)[0].max(-1).values.mean().item() for s in (0.1, 1.0, 9.0)]
     assert highest == sorted(highest)
     assert highest[-1] > 2 * highest[0]
+
+
+def test_reading_of_padding_alone_is_nothing():
+    layer, x = reading(n_heads=2), tokens()
+    layer.value.bias.data.fill_(1.0)
+    weights, representation = layer(x, x, torch.zeros(5, 6, dtype=torch.bool))
+    assert not weights.any()
+    assert not representation.any()
 
 
 def test_reading_ignores_padded_tokens():

@@ -65,10 +65,21 @@ def test_gpus_are_fast_at_bf16_from_ampere_on(capability, expected, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("avx512", "amx", "expected"),
-    [(False, False, False), (True, False, True), (False, True, True), (None, None, False)],
+    ("avx512", "amx", "cpu_name", "expected"),
+    [
+        (False, False, "AMD EPYC", False),
+        (True, False, "AMD EPYC", True),
+        (True, False, "Intel Xeon", False),
+        (True, True, "Intel Xeon", True),
+        (None, None, "", False),
+    ],
 )
-def test_cpus_are_fast_at_bf16_with_the_right_instructions(avx512, amx, expected, monkeypatch):
+def test_cpus_are_fast_at_bf16_with_the_right_instructions(
+    avx512, amx, cpu_name, expected, monkeypatch
+):
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"cpu_name": cpu_name}, raising=False
+    )
     for probe, answer in [("_is_avx512_bf16_supported", avx512), ("_is_amx_tile_supported", amx)]:
         if answer is None:  # a version of torch that cannot tell
             monkeypatch.delattr(torch.cpu, probe, raising=False)

@@ -46,10 +46,11 @@ class MemberInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, K, M, H) of the inputs ``x`` (B, K, E).
 
-        A few rows are cheaper to scale than the weight is; the numbers agree up to rounding.
+        Clearly fewer rows than hidden units are cheaper to scale than the weight is
+        (docs/decisions/0006-members-as-one-product.md); the numbers agree up to rounding.
         """
         n_members, n_hidden = self.scale.shape[0], self.weight.shape[0]
-        if x.shape[0] * x.shape[1] < n_hidden // 4:
+        if x.shape[0] * x.shape[1] < 3 * n_hidden // 4:
             return F.linear(x.unsqueeze(-2) * self.scale.squeeze(1), self.weight, self.bias)
         weight = (self.scale * self.weight).flatten(0, 1)  # MH E
         hidden: Tensor = F.linear(x, weight, self.bias.repeat(n_members))
