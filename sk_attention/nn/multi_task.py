@@ -14,14 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from .encoders import (
-    EFFICIENT,
     FieldPooling,
     Nearness,
-    SelfAttentionBlock,
     SelfAttentionEncoder,
     StepContext,
     local_encoder,
     present_tokens,
+    unordered_encoder,
 )
 from .reading import Reading, TaskMixture
 from .tokens import Tokens, bag_codes
@@ -265,8 +264,7 @@ def build_encoder(
         encoder = local_encoder(*stack, sizes.nearness, generator)
         # hierarchical attention has pooled the channels of a step before
         return StepContext(encoder, 1 if sizes.attention == "hierarchical" else sizes.n_channels)
-    block = SelfAttentionBlock if sizes.efficient is None else EFFICIENT[sizes.efficient]
-    return SelfAttentionEncoder(*stack, generator, block)
+    return unordered_encoder(*stack, sizes.efficient, generator)
 
 
 class MultiTaskNetwork(TaskNetwork):
