@@ -441,7 +441,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
-        tags.input_tags.sparse = self.efficient is None  # whose values do not look at each other
+        tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
         tags.target_tags.required = True

@@ -16,7 +16,14 @@ from .data.groups import ColumnGroup
 from .data.numeric import BinEncoder
 from .nn.additive import AdditiveNetwork
 from .nn.bags import BagTokens
-from .nn.encoders import FieldContext, Nearness, local_encoder
+from .nn.encoders import (
+    FieldContext,
+    ListEncoder,
+    Nearness,
+    SelfAttentionEncoder,
+    local_encoder,
+    unordered_encoder,
+)
 from .nn.encoders.local_attention import FARTHEST
 from .nn.features import FeatureVectors
 from .nn.layers import linear
@@ -105,7 +112,7 @@ def build_network(
         nearness=build_nearness(estimator, encoder),
         n_channels=encoder.n_channels_,
     )
-    context = build_context(sizes, n_queries, generator) if len(encoder.bags.prior_) else None
+    context = build_context(estimator, encoder, sizes, n_queries, generator)
     normalization = sizes.normalization
     tokens = build_tokens(encoder, embedding_dim, n_queries, generator, normalization, context)
     field = groups[encoder.field_features_].tolist()
@@ -193,10 +200,11 @@ def build_nearness(estimator: Any, encoder: TableEncoder) -> Nearness | None:
             f"'hierarchical' let them do; got efficient={estimator.efficient!r} and "
             "attention='cross'."
         )
-    if estimator.efficient is not None and encoder.is_sparse_:
+    if estimator.efficient is not None and encoder.is_ordered_ and estimator.n_features_in_ == 1:
         raise ValueError(
-            "efficient says how features look at each other, but a sparse matrix is one field, "
-            f"whose values do not look at each other; got efficient={estimator.efficient!r}."
+            "efficient says how features look at each other, but X has a single one. Its words or "
+            "items look at those near them, which attention_window says how far; got "
+            f"efficient={estimator.efficient!r}."
         )
     in_order = encoder.is_ordered_ and estimator.attention != "cross"
     if in_order and not (estimator.efficient and encoder.n_channels_):
@@ -215,11 +223,21 @@ def build_nearness(estimator: Any, encoder: TableEncoder) -> Nearness | None:
     return None
 
 
-def build_context(sizes: Sizes, n_queries: int, generator: torch.Generator) -> FieldContext | None:
-    """Return what reads fields of several tokens in their order.
+def build_context(
+    estimator: Any,
+    encoder: TableEncoder,
+    sizes: Sizes,
+    n_queries: int,
+    generator: torch.Generator,
+) -> FieldContext | None:
+    """Return what lets the tokens of a field of several look at each other.
 
     Parameters
     ----------
+    estimator : BaseMultiTaskAttention
+        Gives the kind of attention.
+    encoder : TableEncoder
+        The fitted encoder of X.
     sizes : Sizes
         Sizes of the network.
     n_queries : int
@@ -230,13 +248,17 @@ def build_context(sizes: Sizes, n_queries: int, generator: torch.Generator) -> F
     Returns
     -------
     context : FieldContext or None
-        float32, on the CPU; None where there is no order to read in.
+        float32, on the CPU; None where there are no such fields, or their tokens do not.
     """
-    if sizes.nearness is None:
+    if not encoder.n_bags_ or estimator.attention == "cross":
         return None
     stack = sizes.embedding_dim, sizes.n_heads, sizes.n_layers, sizes.dropout
-    encoder = local_encoder(*stack, sizes.nearness, generator)
-    return FieldContext(encoder, n_queries, sizes.embedding_dim, sizes.sharpness, generator)
+    within: SelfAttentionEncoder | ListEncoder
+    if sizes.nearness is None:
+        within = ListEncoder(unordered_encoder(*stack, sizes.efficient, generator))
+    else:
+        within = local_encoder(*stack, sizes.nearness, generator)
+    return FieldContext(within, n_queries, sizes.embedding_dim, sizes.sharpness, generator)
 
 
 def build_features(

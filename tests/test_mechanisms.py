@@ -190,9 +190,14 @@ def test_contributions_of_efficient_attention_add_up(efficient):
             "attention_window=None says .* efficient='linear'",
         ),
         (
-            {"attention": "double", "efficient": "inducing"},
+            {"attention": "double", "attention_window": 3},
             csr_array(X),
-            "a sparse matrix is one field, .* got efficient='inducing'",
+            "attention_window=3 says how words.* no order in X",
+        ),
+        (
+            {"attention": "double", "efficient": "inducing", "text_features": ["text"]},
+            pd.DataFrame({"text": ["good film"] * 60}),
+            "X has a single one. Its words or items .* got efficient='inducing'",
         ),
         ({"attention_window": 0}, X, "attention_window' parameter .* must be"),
         ({"attention_window": "wide"}, X, "attention_window' parameter .* must be"),

@@ -16,7 +16,6 @@ from tests._estimators import (
     classifier,
     one_pass,
     outputs,
-    over_attentions,
     over_kinds,
     small,
 )
@@ -26,6 +25,7 @@ RNG = np.random.default_rng(0)
 DENSE = np.where(RNG.random((120, 30)) < 0.15, RNG.integers(1, 5, (120, 30)), 0).astype(float)
 Y = np.column_stack([DENSE[:, 0] > 0, DENSE[:, 1] > 0]).astype(int)
 X = sparse.csr_array(DENSE)
+over_efficient = pytest.mark.parametrize("efficient", [None, "inducing", "linear"])
 CONTAINERS = [
     *(sparse.csr_array, sparse.csc_array, sparse.coo_array),
     *(sparse.csr_matrix, sparse.csc_matrix, sparse.lil_matrix),
@@ -42,9 +42,9 @@ def test_any_container_gives_the_same_model(kind, container):
     assert_array_equal(outputs(model, DENSE), outputs(model, X))  # a dense table will do
 
 
-@over_attentions
+@pytest.mark.parametrize("attention", ["cross", "self", "double"])
 def test_each_task_finds_its_column(attention):
-    model = classifier(attention=attention, max_epochs=60).fit(X, Y)
+    model = classifier(attention=attention, max_epochs=40).fit(X, Y)
     assert model.score(X, Y) > 0.95
     assert model.attention_weights_.shape == (2, 30)
     assert_allclose(model.attention_weights_.sum(axis=1), 1)
@@ -54,11 +54,38 @@ def test_each_task_finds_its_column(attention):
         assert of_other[1] > 1.3 * of_one[1]
 
 
-@pytest.mark.parametrize("attention", ["double", "hierarchical"])
-def test_a_single_field_has_no_other_to_look_at(attention):
-    assert_same_outputs(
-        one_pass(classifier(attention=attention), X, Y), one_pass(classifier(), X, Y), X
-    )
+@over_efficient
+@pytest.mark.parametrize("attention", ["self", "double", "hierarchical"])
+def test_stored_values_look_at_each_other_in_their_row_alone(attention, efficient):
+    model = one_pass(classifier(attention=attention, efficient=efficient), X, Y)
+    order = RNG.permutation(120)
+    assert_allclose(outputs(model, X[order]), outputs(model, X)[order], rtol=1e-6)
+    alone = np.vstack([outputs(model, X[[i]]) for i in range(0, 120, 17)])
+    assert_allclose(outputs(model, X)[::17], alone, rtol=1e-6)
+    stores = (DENSE > 0).any(axis=1)
+    weights = model.attend(X)
+    assert ((weights > 0) == (DENSE > 0)[:, None]).all()
+    assert_allclose(weights.sum(axis=-1), np.repeat(stores[:, None], 2, axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("attention", ["cross", "double"])
+def test_self_attention_alone_makes_weights_depend_on_what_else_is_stored(attention):
+    """Of two columns that two rows store, the share of one is then another in each."""
+    both = np.zeros((2, 30))
+    both[:, :2] = 1.0
+    both[1, 5:9] = 3.0
+    weights = one_pass(classifier(attention=attention), X, Y).attend(sparse.csr_array(both))
+    shares = weights[:, :, 0] / weights[:, :, :2].sum(axis=-1)
+    moved = np.abs(shares[0] - shares[1])
+    assert (moved > 1e-3).all() if attention == "double" else (moved < 1e-6).all()
+
+
+@over_efficient
+def test_contributions_of_stored_values_that_look_at_each_other_add_up(efficient):
+    model = classifier(attention="double", efficient=efficient, explainable=True)
+    explained = one_pass(model, X, Y[:, 0]).contributions(X)
+    total = explained.contributions.sum(axis=-1) + explained.intercept
+    assert_allclose(total, explained.logits, rtol=1e-5, atol=1e-6)
 
 
 def test_attention_is_paid_to_what_a_row_stores():

@@ -3,10 +3,10 @@
 A block of self attention with its feed-forward step, forward and backward, on a few rows of
 ``--dim`` numbers a token: full; local, with a window of 64; adaptive, with the spans that heads
 start with; inducing points; linear; and, beside them, four queries that read the tokens once, as
-attention="cross" does. Then whole passes of the classifier over rows that are lists, or steps, of
-so many tokens. Time is the processor's. Memory is what a block keeps for its backward pass, and in
-a pass what the process holds at its peak beyond what it held before. The exponent is that of the
-power of tokens by which the cost grew from 1,024 to 4,096.
+attention="cross" does. Then whole passes of the classifier over rows that are lists, steps, or what
+a sparse matrix stores, of so many tokens. Time is the processor's. Memory is what a block keeps for
+its backward pass, and in a pass what the process holds at its peak beyond what it held before. The
+exponent is that of the power of tokens by which the cost grew from 1,024 to 4,096.
 
     python -m benchmarks.speed.attention_cost --plot cost.png --out cost.csv
 """
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_array
 from torch import nn
 
 from benchmarks._common import (
@@ -124,10 +125,14 @@ def of_passes(options: Any) -> list[Record]:
         tables = {
             "a list": pd.DataFrame({"items": items}),
             "steps": rng.normal(size=(16, n_tokens, 1)),
+            "stored": stored(16, n_tokens, rng),
         }
         for what, X in tables.items():
-            for attention in ("cross", "double"):
-                model = MultiTaskAttentionClassifier(attention, random_state=0, embedding_dim=16)
+            ways = (None, *EFFICIENT) if what == "stored" else (None,)
+            for attention, efficient in [("cross", None), *(("double", way) for way in ways)]:
+                model = MultiTaskAttentionClassifier(
+                    attention, efficient=efficient, random_state=0, embedding_dim=16
+                )
                 model.partial_fit(X, np.arange(16) % 2, classes=[0, 1])
 
                 def run(model: Any = model, X: Any = X) -> None:
@@ -138,12 +143,19 @@ def of_passes(options: Any) -> list[Record]:
                     {
                         "tokens": n_tokens,
                         "a row is": what,
-                        "attention": attention,
+                        "attention": f"{attention}, {efficient}" if efficient else attention,
                         "ms a row": round(seconds * 1e3 / 16, 2),
                         "MiB a row": round(peak / 16, 2),
                     }
                 )
     return records
+
+
+def stored(n_rows: int, n_tokens: int, rng: np.random.Generator) -> csr_array:
+    """Return rows of a wide matrix that store so many values each."""
+    columns = np.concatenate([rng.permutation(20_000)[:n_tokens] for _ in range(n_rows)])
+    rows = np.arange(n_rows).repeat(n_tokens)
+    return csr_array((rng.random(len(rows)) + 0.5, (rows, columns)), (n_rows, 20_000))
 
 
 def exponents(records: list[Record], keys: tuple[str, ...]) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Texts and sequences -> bags of codes: what they hold, each known or hashed."""
+"""Texts and sequences -> bags of codes: words, known or hashed, and what is made of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from .columns import Column
 
-# What occurs in fewer distinct rows shares codes with others that do.
+# Words that occur in fewer distinct rows share codes with others that do; what is made of words is
+# then left out: what a single row holds tells that row from all others, and nothing else.
 MIN_ROWS = 2
 MIN_BUCKETS = 16
 MAX_BUCKETS = 8192
 MAX_KNOWN = 200_000
 
-# Parts of words are many and say the same several times over; they are marked.
+# What is made of words is marked. Parts of words are many and say the same several times over.
 PART_SHARE = 0.25
 PART = "\0"
+MADE = "\1"
 
 Bag = tuple[NDArray[np.intp], dict[str, NDArray[Any]]]
 Link = tuple[tuple[int, ...], str]
@@ -35,7 +37,7 @@ class Reader(Protocol):
         """Return what each row holds, as values that can be sorted and compared."""
 
     def units(self, row: Any) -> list[str]:
-        """Return the units of a row; parts are marked by `PART`."""
+        """Return the units of a row: words, and what is made of them, marked `PART` or `MADE`."""
 
     def names(self, row: Any) -> list[str]:
         """Return the words of a row, in order."""
@@ -86,8 +88,9 @@ class TokenShares(NamedTuple):
 class Vocabulary:
     """The codes of one column.
 
-    What occurs in at least two distinct rows has a code of its own; everything else shares those
-    of some buckets, which a checksum chooses: the same in every process.
+    What occurs in at least two distinct rows has a code of its own. Other words share those of some
+    buckets, which a checksum chooses: the same in every process. What else is made of words is
+    left out.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ class Vocabulary:
     codes_ : dict
         Units -> code, in the order of the alphabet.
     n_buckets_ : int
-        Codes of all that is not in ``codes_``: those that follow.
+        Codes of all words that are not in ``codes_``: those that follow.
     prior_ : ndarray of shape (n_codes,)
         How much a code stands out before anything is learned: 1 plus the logarithm of one over the
         share of rows that hold it; a quarter of it for parts of words.
@@ -145,11 +148,13 @@ class Vocabulary:
         )
         known = sorted(known[:MAX_KNOWN])
         self.codes_ = {unit: code for code, unit in enumerate(known)}
-        n_rare = max(len(count) - len(known), 1)
-        self.n_buckets_ = min(max(2 ** int(np.log2(n_rare)), MIN_BUCKETS), MAX_BUCKETS)
-        rare = [own for unit, own in total.items() if unit not in self.codes_]
+        rare = [total[unit] for unit in count if unit not in self.codes_ and self.reads(unit)]
+        n_buckets = 2 ** int(np.log2(max(len(rare), 1)))
+        self.n_buckets_ = min(max(n_buckets, MIN_BUCKETS), MAX_BUCKETS)
         all_rows = float(weight.sum())
-        sums = np.array([*(total[unit] for unit in known), np.mean(rare) if rare else all_rows])
+        sums = np.array(
+            [*(total[unit] for unit in known), np.mean(sorted(rare)) if rare else all_rows]
+        )
         prior = 1.0 - np.log(np.minimum(sums / all_rows, 1.0))
         prior[:-1][[unit.startswith(PART) for unit in known]] *= PART_SHARE
         self.prior_ = np.concatenate([prior[:-1], np.full(self.n_buckets_, prior[-1])])
@@ -180,7 +185,7 @@ class Vocabulary:
         ids: list[int] = []
         n_units = []
         for row in self.reader.rows(column):
-            own = [self.code(unit) for unit in self.reader.units(row)]
+            own = [self.code(unit) for unit in self.reader.units(row) if self.reads(unit)]
             ids.extend(own)
             n_units.append(len(own))
         n_codes = len(self.prior_)
@@ -203,7 +208,7 @@ class Vocabulary:
         return np.array(length, dtype=np.intp), {**parts, "place": np.array(places, dtype=np.intp)}
 
     def links(self, row: Any) -> list[Link]:
-        """Return the units of a row in the order of the words that complete them.
+        """Return what is read of a row, in the order of the words that complete it.
 
         Parameters
         ----------
@@ -215,7 +220,8 @@ class Vocabulary:
         links : list of (positions, unit)
             Each unit, with the positions of the words that it is about.
         """
-        return sorted(self.reader.links(row), key=lambda link: link[0][-1])
+        read = (link for link in self.reader.links(row) if self.reads(link[1]))
+        return sorted(read, key=lambda link: link[0][-1])
 
     def words(self, row: Any) -> tuple[list[str], NDArray[np.intp], NDArray[np.intp]]:
         """Return the words of a row, and which codes are about which of them.
@@ -234,10 +240,25 @@ class Vocabulary:
         code : ndarray of shape (n_links,)
             A code of a unit about it.
         """
-        links = [(place, unit) for about, unit in self.reader.links(row) for place in about]
+        links = [(place, unit) for about, unit in self.links(row) for place in about]
         codes = [self.code(unit) for _, unit in links]
         position = np.array([place for place, _ in links], dtype=np.intp)
         return self.reader.names(row), position, np.array(codes, dtype=np.intp)
+
+    def reads(self, unit: str) -> bool:
+        """Say whether a unit has a code: every word, and what is made of words if it is known.
+
+        Parameters
+        ----------
+        unit : str
+            One of the reader's.
+
+        Returns
+        -------
+        reads : bool
+            False for what is made of words and not known.
+        """
+        return unit in self.codes_ or not unit.startswith((PART, MADE))
 
     def code(self, unit: str) -> int:
         """Return the code of a unit.

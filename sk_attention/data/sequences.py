@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bags import Link
+from .bags import MADE, Link
 from .columns import Column
 
 # Of a longer sequence only the end is read.
@@ -146,12 +146,12 @@ def _units(row: Row) -> list[Link]:
     units: list[Link]
     units = [((place,), f"item {own}") for place, item in enumerate(read) for own in item]
     units += [
-        ((place, place + 1), f"pair {one[-1]} {other[-1]}")
+        ((place, place + 1), f"{MADE}pair {one[-1]} {other[-1]}")
         for place, (one, other) in enumerate(pairwise(read))
     ]
     for lag in range(1, min(len(read), LAST_STEPS) + 1):
         place = len(read) - lag
-        units += [((place,), f"last {lag} {own}") for own in read[place]]
+        units += [((place,), f"{MADE}last {lag} {own}") for own in read[place]]
     return units
 
 

@@ -1,10 +1,10 @@
-"""Texts: their words, pairs of words and parts of words."""
+"""Texts: their words, pairs of words, parts of words and how they are written."""
 
 from __future__ import annotations
 
-from .bags import PART, Link
+from .bags import MADE, PART, Link
 from .columns import Column
-from .words import split_words, word_pairs, word_parts
+from .words import split_words, word_looks, word_pairs, word_parts, written_words
 
 
 class TextReader:
@@ -23,7 +23,7 @@ class TextReader:
         self : TextReader
             The same.
         """
-        self._parts: dict[str, list[str]] = {}  # every word is taken apart once
+        self._made: dict[str, list[str]] = {}  # every word is taken apart once
         return self
 
     def rows(self, column: Column) -> list[str]:
@@ -42,7 +42,7 @@ class TextReader:
         return column.as_texts()
 
     def units(self, row: str) -> list[str]:
-        """Return the words of a text, pairs such as "credit card", and parts of words.
+        """Return the words of a text, pairs such as "credit card", parts of words and their looks.
 
         Parameters
         ----------
@@ -54,10 +54,11 @@ class TextReader:
         units : list of str
             As often as they occur.
         """
-        words = split_words(row)
-        units = [*words, *word_pairs(words)]
-        for word in words:
-            units += self._parts_of(word)
+        written = written_words(row)
+        words = [word.casefold() for word in written]
+        units = [*words, *_pairs(words)]
+        for word in written:
+            units += self._made_of(word)
         return units
 
     def names(self, row: str) -> list[str]:
@@ -88,23 +89,30 @@ class TextReader:
         links : list of (positions, unit)
             Each unit, with the positions of the words that it is about.
         """
-        words = split_words(row)
+        written = written_words(row)
+        words = [word.casefold() for word in written]
         links: list[Link] = []
         for place, word in enumerate(words):
-            links += [((place,), unit) for unit in (word, *self._parts_of(word))]
-        pairs = word_pairs(words)
+            links += [((place,), unit) for unit in (word, *self._made_of(written[place]))]
+        pairs = _pairs(words)
         return links + [((place, place + 1), pair) for place, pair in enumerate(pairs)]
 
-    def _parts_of(self, word: str) -> list[str]:
-        if word not in self._parts:
-            self._parts[word] = _parts(word)
-        return self._parts[word]
+    def _made_of(self, written: str) -> list[str]:
+        if written not in self._made:
+            self._made[written] = _made(written)
+        return self._made[written]
 
     def __getstate__(self) -> dict[str, dict[str, list[str]]]:
         """Leave out what is only remembered."""
-        return {"_parts": {}}
+        return {"_made": {}}
 
 
-def _parts(word: str) -> list[str]:
-    """Return the parts of a word, marked: "cat" may be a word as well."""
-    return [PART + part for part in word_parts(word)]
+def _pairs(words: list[str]) -> list[str]:
+    """Return the pairs of words, marked."""
+    return [MADE + pair for pair in word_pairs(words)]
+
+
+def _made(written: str) -> list[str]:
+    """Return the parts and the looks of a word, marked: "cat" may be a word as well."""
+    parts = [PART + part for part in word_parts(written.casefold())]
+    return parts + [MADE + look for look in word_looks(written)]

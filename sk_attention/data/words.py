@@ -1,4 +1,4 @@
-"""Texts -> words, pairs of words and parts of words, in any script."""
+"""Texts -> words, pairs of words, parts of words and how they are written, in any script."""
 
 from __future__ import annotations
 
@@ -45,8 +45,52 @@ def split_words(text: str) -> list[str]:
     >>> split_words("Does it cost £5? 多少钱")
     ['does', 'it', 'cost', '£', '5', '?', '多', '少', '钱']
     """
-    found = _word_pattern().finditer(unicodedata.normalize("NFKC", text).casefold())
+    return [word.casefold() for word in written_words(text)]
+
+
+def written_words(text: str) -> list[str]:
+    """Return the words of a text as they are written: `split_words` before case is lost.
+
+    Parameters
+    ----------
+    text : str
+        Any text; it may be empty.
+
+    Returns
+    -------
+    words : list of str
+        The first 4,096, in order.
+    """
+    found = _word_pattern().finditer(unicodedata.normalize("NFKC", text))
     return [match.group() for match, _ in zip(found, range(MAX_WORDS), strict=False)]
+
+
+def word_looks(written: str) -> list[str]:
+    """Return what stands out in how a word is written: its digits as such, and capitals.
+
+    Parameters
+    ----------
+    written : str
+        One of `written_words`.
+
+    Returns
+    -------
+    looks : list of str
+        The word with a 0 for every digit, if it has any; the word and "A" if it has several
+        letters and all are capitals.
+
+    Examples
+    --------
+    >>> from sk_attention.data.words import word_looks
+    >>> word_looks("07700-900"), word_looks("WIN"), word_looks("Win"), word_looks("I")
+    (['00000-000'], ['A', 'WIN'], [], [])
+    """
+    looks = []
+    if any(letter.isdigit() for letter in written):
+        looks.append("".join("0" if c.isdigit() else c for c in written.casefold()))
+    if len(written) > 1 and written.isupper():
+        looks += ["A", written]
+    return looks
 
 
 def word_parts(word: str) -> list[str]:

@@ -59,8 +59,7 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         features of each of ``fields``, then reads the fields as in "double"; a feature's weight is
         its field's times that within the field.
         With all but "cross", words of a text, items of a list and steps look at those near them in
-        their order. What a sparse matrix stores does not: "double" and "hierarchical" read it as
-        "cross" does.
+        their order, and the stored values of a sparse row at each other.
     task_types : mapping of str to str, or None, default=None
         What tasks are, by name ("y" if there is one without a name): "classification",
         "regression" or "multilabel", a set of labels. Others go by their dtype: floats and
@@ -106,7 +105,7 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
     efficient : {"inducing", "linear"} or None, default=None
         How features look at each other where they are many, at a cost that is linear in their
         number: by way of a few learned points, or without a softmax. None lets each look at each.
-        A sparse matrix has none such.
+        So for the stored values of a sparse row; words and items have ``attention_window``.
     numeric_embedding : {"piecewise", "periodic"}, default="piecewise"
         How a number becomes a token: by a piecewise-linear function over quantile bins, or by
         learned sine and cosine waves.

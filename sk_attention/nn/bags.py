@@ -69,8 +69,9 @@ class BagTokens(nn.Module):
     prior: how much the code stands out. A code that is given several times weighs as often. A field
     without tokens is a token of its own, zero until training has seen one.
 
-    Where tokens have places, a context may add to the score what the words about a token say: words
-    are the means of the vectors at a place, see `FieldContext`.
+    A context may add to the score what the field's other tokens say, see `FieldContext`: each has
+    seen the others as :math:`x_j e_j`. Where tokens have places, those at one place are a word,
+    the mean of their vectors.
 
     No vector is ever copied per token: time and memory go by the number of tokens, not of codes.
 
@@ -89,7 +90,7 @@ class BagTokens(nn.Module):
     normalization : {"softmax", "sparsemax", "entmax"}, default="softmax"
         How scores become weights.
     context : FieldContext, default=None
-        Reads the words of each field in their order; None for bags.
+        Lets what a field holds look at each other; None for bags, whose tokens do not.
     """
 
     def __init__(
@@ -130,8 +131,8 @@ class BagTokens(nn.Module):
         mass = self.drop(value.abs().to(self.score.dtype))
         score = SCORE_PACE * self.score[id]
         if self.context is not None and len(id):
-            assert place is not None
-            score = score + self._in_context(self.context, id, length.flatten(), place)
+            around = self._in_context(self.context, id, value, length.flatten(), place)
+            score = score + around.to(score.dtype)
         return ragged_attention_weights(score, length.flatten(), mass, self.normalization)
 
     def vectors(self, id: Tensor, value: Tensor) -> Tensor:
@@ -139,17 +140,26 @@ class BagTokens(nn.Module):
         return value.unsqueeze(1).to(self.embedding.dtype) * self.embedding[id]
 
     def _in_context(
-        self, context: FieldContext, id: Tensor, length: Tensor, place: Tensor
+        self,
+        context: FieldContext,
+        id: Tensor,
+        value: Tensor,
+        length: Tensor,
+        place: Tensor | None,
     ) -> Tensor:
-        """Return what the words about each token add to its scores (N, Q)."""
+        """Return what the other tokens of its field add to each token's scores (N, Q)."""
+        scores: Tensor
+        if place is None:
+            scores = context(self.vectors(id, value), length)
+            return scores
         field = torch.repeat_interleave(length)
         n_words = torch.zeros_like(length).scatter_reduce(0, field, place + 1, "amax")
         word = (n_words.cumsum(0) - n_words)[field] + place
         n_tokens = torch.bincount(word, minlength=int(n_words.sum()))
         start = n_tokens.cumsum(0) - n_tokens
         words = F.embedding_bag(id, self.embedding, start, mode="mean")
-        scores: Tensor = context(words, n_words)
-        return scores.to(self.score.dtype)[word]
+        scores = context(words, n_words)
+        return scores[word]
 
     def forward(
         self, id: Tensor, value: Tensor, length: Tensor, place: Tensor | None = None

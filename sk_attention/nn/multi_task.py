@@ -14,18 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from .encoders import (
-    EFFICIENT,
     FieldPooling,
     Nearness,
-    SelfAttentionBlock,
     SelfAttentionEncoder,
     StepContext,
     local_encoder,
     present_tokens,
+    unordered_encoder,
 )
 from .reading import Reading, TaskMixture
 from .tokens import Tokens, bag_codes
 from .towers import GatedTowers, LinearTowers
+
+# Tokens begin with a length of about 1 at any size; what is normalised has the root of its size. In
+# towers that read both, what tasks share would drown large tokens: above this size it shrinks.
+SHARED_DIM = 16
 
 # Rows are evaluated so many at a time that what a layer writes stays near the processor.
 CELLS_AT_A_TIME = 2**21
@@ -276,8 +279,7 @@ def build_encoder(
         encoder = local_encoder(*stack, sizes.nearness, generator)
         # hierarchical attention has pooled the channels of a step before
         return StepContext(encoder, 1 if sizes.attention == "hierarchical" else sizes.n_channels)
-    block = SelfAttentionBlock if sizes.efficient is None else EFFICIENT[sizes.efficient]
-    return SelfAttentionEncoder(*stack, generator, block)
+    return unordered_encoder(*stack, sizes.efficient, generator)
 
 
 class MultiTaskNetwork(TaskNetwork):
@@ -311,6 +313,7 @@ class MultiTaskNetwork(TaskNetwork):
         own = range(n_tokens) if field is None else field
         super().__init__(tokens, len(n_outputs), 1, sizes, generator, own)
         self.norm = nn.LayerNorm(sizes.embedding_dim, elementwise_affine=False)
+        self.shared_scale = min(SHARED_DIM / sizes.embedding_dim, 1.0)
         self.mixture = TaskMixture(self.n_tasks)
         self.towers = GatedTowers(
             n_tokens,
@@ -327,7 +330,8 @@ class MultiTaskNetwork(TaskNetwork):
         """Return the outputs (B, K, M, C) of tokens (B, T, D), float32 at least."""
         _, weights, representation = self.read_tokens(tokens)
         representation = self.norm(representation)
-        outputs: Tensor = self.towers(tokens, weights, self.mixture(representation))
+        shared = self.shared_scale * self.mixture(representation)
+        outputs: Tensor = self.towers(tokens, weights, shared)
         own: Tensor = self.own_towers(representation)
         return outputs + own.unsqueeze(2)  # one for all members
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sk_attention.data.bags import BagEncoder, Vocabulary
+from sk_attention.data.bags import MADE, BagEncoder, Vocabulary
 from sk_attention.data.columns import Column, table_columns
 from sk_attention.data.ragged import side_by_side
 from sk_attention.data.text import TextReader
@@ -70,12 +70,31 @@ def test_unknown_word_shares_parts_with_known_ones():
     assert own.codes_["\0ment"] in parts["id"].tolist()
 
 
+def test_pairs_and_parts_of_a_single_text_are_left_out():
+    own = fitted(["late payment", "late payment due", "soon"])
+    words, position, code = own.words("soon late payment")
+    pair = own.codes_[MADE + "late payment"]
+    assert words == ["soon", "late", "payment"]
+    assert code[position == 0].tolist() == [own.code("soon")]  # in a bucket, and nothing else of it
+    assert pair in code[position == 1] and pair in code[position == 2]
+    assert set(held(own, ["soon late payment"])[1]["id"].tolist()) == set(code.tolist())
+
+
+def test_capitals_and_digits_are_about_their_word():
+    own = fitted(["WIN 100", "WIN 250", "win"])
+    assert {"win", MADE + "WIN", MADE + "A", MADE + "000"} <= set(own.codes_)
+    _, position, code = own.words("win 777")
+    assert own.codes_[MADE + "000"] in code[position == 1]
+    assert own.codes_[MADE + "WIN"] not in code
+    assert own.codes_[MADE + "WIN"] in own.words("WIN")[2]
+
+
 def test_words_and_the_codes_about_them():
-    own = fitted()
+    own = fitted([*TEXTS, "a good film"])
     words, position, code = own.words("good film")
     assert words == ["good", "film"]
     about = {word: set(code[position == place].tolist()) for place, word in enumerate(words)}
-    pair = own.code("good film")
+    pair = own.codes_[MADE + "good film"]
     assert about["good"] & about["film"] == {pair}
     assert own.codes_["good"] in about["good"]
 

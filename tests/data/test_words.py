@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_attention.data.words import MAX_WORDS, split_words, word_pairs, word_parts
+from sk_attention.data.words import (
+    MAX_WORDS,
+    split_words,
+    word_looks,
+    word_pairs,
+    word_parts,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,22 @@ def test_no_character_but_spaces_is_lost(text):
 def test_only_the_beginning_of_a_long_text_is_read():
     text = " ".join(f"w{i}" for i in range(MAX_WORDS + 5))
     assert split_words(text) == [f"w{i}" for i in range(MAX_WORDS)]
+
+
+@pytest.mark.parametrize(
+    ("written", "looks"),
+    [
+        ("word", []),
+        ("A", []),
+        ("OK", ["A", "OK"]),
+        ("Covid19", ["covid00"]),
+        ("MP3", ["mp0", "A", "MP3"]),
+        ("٣", ["0"]),
+        ("信", []),
+    ],
+)
+def test_digits_and_capitals_stand_out(written, looks):
+    assert word_looks(written) == looks
 
 
 def test_parts_and_pairs():

@@ -63,6 +63,14 @@ def test_outputs_are_made_of_what_the_tasks_read(attention):
     assert_close(outputs, members + own.own_towers(representation).unsqueeze(2))
 
 
+@pytest.mark.parametrize(("dim", "length"), [(4, 2.0), (16, 4.0), (64, 2.0)])
+def test_what_is_shared_shrinks_where_tokens_are_large(dim, length):
+    own, seen = network(embedding_dim=dim, n_outputs=(2,)), []
+    own.towers.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
+    own(rows())
+    assert_close(seen[0].norm(dim=-1), torch.full((6, 1), length).double(), rtol=1e-2, atol=0)
+
+
 @pytest.mark.parametrize(("attention", "shared"), [("cross", 0), ("self", 1), ("double", 0)])
 def test_tasks_share_one_reading_only_where_attention_is_self(attention, shared):
     weights = network(attention).read(rows()).weights
@@ -97,9 +105,8 @@ def test_every_parameter_learns(attention):
     outputs = own(inputs)
     outputs[outputs.isfinite()].square().sum().backward()
     idle = [name for name, p in own.named_parameters() if p.grad is None or not p.grad.any()]
-    if attention == "self":  # one reading serves all tasks: omega has nothing to weigh
-        idle = [name for name in idle if name != "mixture.logit"]
-    assert idle == []
+    # one reading of all tasks is the same whatever omega says
+    assert [name for name in idle if (attention, name) != ("self", "mixture.logit")] == []
 
 
 @pytest.mark.parametrize("attention", KINDS)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from sk_attention.nn.attention import attend, attention_weights
 
-from .self_attention import SelfAttentionBlock
+from .self_attention import SelfAttentionBlock, SelfAttentionEncoder
 
 N_POINTS = 16
 
@@ -102,3 +102,37 @@ def _masked(told: Tensor, mask: Tensor | None) -> Tensor:
 
 
 EFFICIENT: dict[str, type[SelfAttentionBlock]] = {"inducing": InducingBlock, "linear": LinearBlock}
+
+
+def unordered_encoder(
+    embedding_dim: int,
+    n_heads: int,
+    n_layers: int,
+    dropout: float,
+    efficient: str | None,
+    generator: torch.Generator,
+) -> SelfAttentionEncoder:
+    """Return a stack of blocks for tokens that have no order.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of a token, a multiple of ``n_heads``.
+    n_heads : int
+        Heads of each block.
+    n_layers : int
+        Number of blocks.
+    dropout : float
+        Dropout of each block.
+    efficient : {"inducing", "linear"} or None
+        How tokens look at each other; None for `SelfAttentionBlock`.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Returns
+    -------
+    encoder : SelfAttentionEncoder
+        Takes tokens (B, T, D).
+    """
+    block = SelfAttentionBlock if efficient is None else EFFICIENT[efficient]
+    return SelfAttentionEncoder(embedding_dim, n_heads, n_layers, dropout, generator, block)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from sk_attention.nn.layers import linear
 from sk_attention.nn.local import Lists, local_attention, near_bias
 
+from .list_attention import ListEncoder
 from .self_attention import SelfAttentionBlock, SelfAttentionEncoder
 
 # Tokens further away than that are as good as that far away.
@@ -157,8 +158,8 @@ class FieldContext(nn.Module):
 
     Parameters
     ----------
-    encoder : SelfAttentionEncoder
-        Relates the words of a field, see `local_encoder`.
+    encoder : SelfAttentionEncoder or ListEncoder
+        Relates the words of a field, see `local_encoder`; in no order: `ListEncoder`.
     n_queries : int
         Q.
     embedding_dim : int
@@ -171,7 +172,7 @@ class FieldContext(nn.Module):
 
     def __init__(
         self,
-        encoder: SelfAttentionEncoder,
+        encoder: SelfAttentionEncoder | ListEncoder,
         n_queries: int,
         embedding_dim: int,
         sharpness: float,
