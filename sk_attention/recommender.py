@@ -136,7 +136,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         Whether to hold out the last interaction of users, 5,000 at the most, and stop when NDCG@10
         on them no longer rises. Above 200,000 items it is fewer users, 1,000 for a million items.
         "auto" does so from 20 users with three interactions on.
-    n_iter_no_change : int, default=6
+    n_iter_no_change : int, default=10
         Passes without a better held-out NDCG before training stops.
     refit : bool or "auto", default="auto"
         Whether to train once more, from the start, on all interactions, for as many passes as
@@ -248,7 +248,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool | str = "auto",
-        n_iter_no_change: int = 6,
+        n_iter_no_change: int = 10,
         refit: bool | str = "auto",
         callbacks: list[Any] | None = None,
         device: Any = "auto",
