@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -228,7 +228,7 @@ class Catalogue:
         scores: NDArray[np.float32] = np.matmul(vectors, known.hidden[:, :, None])[:, :, 0] + bias
         if known.follows is not None:
             query = np.arange(known.n_queries)[:, None]
-            gains: sp.csr_array = known.follows.gains()[query, items]
+            gains: Any = known.follows.gains()[query, items]
             scores += gains.toarray()
         return scores
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -25,8 +27,8 @@ class Transitions:
               P_{ij} = \frac{C_{ij}}{1 + \sum_k C_{ik}}, \qquad
               f_i = \log\Big(1 + I \sum_{l=1}^{10} w_l P_{x_l i}\Big)
 
-    with :math:`c_{ijm}` the weight of the events of item *j* that came *m* events after one of
-    item *i*, :math:`x_l` the item *l* events ago, :math:`w_l \propto 1 / l` of sum 1, and *I* the
+    with :math:`c_{ijm}` the weight, 1 in the mean, of the events of item *j* that came *m* events after
+    one of item *i*, :math:`x_l` the item *l* events ago, :math:`w_l \propto 1 / l` of sum 1, and *I* the
     number of items. Of each item the 100 that followed it most are kept. Nothing is learned: these
     are the sequential rules of [1]_, for the latest events together.
 
@@ -52,10 +54,12 @@ class Transitions:
     def __init__(
         self, histories: Histories, n_items: int, counted: NDArray[np.bool_] | None = None
     ) -> None:
-        weight = histories.weight if counted is None else histories.weight * counted
-        total = sp.csr_array((n_items, n_items))
+        weight = histories.weight / histories.weight[histories.weight > 0].mean()
+        if counted is not None:
+            weight = weight * counted
+        total: Any = sp.csr_array((n_items, n_items))
         for step in range(1, REACH + 1):
-            total += _followed(histories, n_items, weight, step) / step
+            total = total + _followed(histories, n_items, weight, step) / step
         kept = _largest(total, N_FOLLOWERS)
         size = np.asarray(kept.sum(axis=1)).ravel() + CAUTION
         kept.data /= np.repeat(size, np.diff(kept.indptr))
@@ -104,7 +108,8 @@ class Transitions:
         there = self._there(latest)
         query, _ = np.nonzero(there)
         share = np.zeros(latest.shape, dtype=np.float32)
-        share[there] = self.shares[latest[there] - 1, items[query]]
+        if len(query):  # scipy returns something else for no cells
+            share[there] = self.shares[latest[there] - 1, items[query]]
         total = share @ _lag_weights(latest.shape[1])
         gains: NDArray[np.float32] = np.log1p(total * np.float32(self.shares.shape[0]))
         return gains
