@@ -27,10 +27,10 @@ class Transitions:
               P_{ij} = \frac{C_{ij}}{1 + \sum_k C_{ik}}, \qquad
               f_i = \log\Big(1 + I \sum_{l=1}^{10} w_l P_{x_l i}\Big)
 
-    with :math:`c_{ijm}` the weight, 1 in the mean, of the events of item *j* that came *m* events after
-    one of item *i*, :math:`x_l` the item *l* events ago, :math:`w_l \propto 1 / l` of sum 1, and *I* the
-    number of items. Of each item the 100 that followed it most are kept. Nothing is learned: these
-    are the sequential rules of [1]_, for the latest events together.
+    with :math:`c_{ijm}` the weight, 1 in the mean, of the events of item *j* that came *m* events
+    after one of item *i*, :math:`x_l` the item *l* events ago, :math:`w_l \propto 1 / l` of sum 1,
+    and *I* the number of items. Of each item the 100 that followed it most are kept. Nothing is
+    learned: these are the sequential rules of [1]_, for the latest events together.
 
     Parameters
     ----------

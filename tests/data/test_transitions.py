@@ -15,7 +15,7 @@ N_ITEMS = 9
 
 @pytest.fixture(scope="module")
 def built():
-    """Two users, the first with more events than the reach, some of unknown items or of weight 0."""
+    """Two users with events of unknown items and of weight 0; the first has many."""
     rng = np.random.default_rng(0)
     users = np.repeat([0, 2], [25, 7])
     weight = rng.integers(3, size=len(users))
