@@ -17,15 +17,18 @@ from ._asking import Asked
 from ._best_items import best_items
 from ._recommending import RecommendingMixin, check_k
 from ._recording import has_items, ranks_items
-from ._retrieval import query_slices, row_slices
+from ._retrieval import Follows, Known, query_slices, row_slices
 from .data.queries import Queries
+from .data.transitions import REACH, Transitions
 
 
 class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
     """Vectors of users and items, and where the attention of each row goes."""
 
     net_: Any
+    transition_weight_: float
     _fields: Any
+    _transitions: Transitions
 
     @available_if(has_items)
     def similar_items(self, items: Any, k: int = 10) -> tuple[NDArray[Any], NDArray[np.float32]]:
@@ -81,8 +84,9 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         -------
         vectors : ndarray of shape (n_samples, n_dims), dtype float32
             Where items are ranked, n_dims is ``embedding_dim``, and products with the items'
-            vectors, and the items' biases, are the scores of users with a history; with
-            ``attention="double"`` those that choose which items are ranked anew. With "cross" they
+            vectors, and the items' biases, are the scores of users with a history, but for what
+            ``transition_weight_`` adds; with ``attention="double"`` those that choose which items
+            are ranked anew. With "cross" they
             are what an item reads of which nothing is known. Where labels are foretold, what was
             read of the history.
         """
@@ -153,9 +157,11 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
             the same shape, as `attend` returns them. With ``attention`` "cross" or "double" also
             ``contributions`` of that shape, what the row's item scores by reading each event, and
             ``base`` of shape (n_samples,), what it scores otherwise: the sum of them all is what
-            `decision_function` returns. Rankings that read the context or features of users have
-            ``context`` and ``user`` of shape (n_samples,): by how much more than the mean of all
-            items the row's item scores than if they were unknown; NaN for an unknown item.
+            `decision_function` returns. Rankings have ``transitions`` of shape (n_samples,), what
+            the row's item scores because it followed the latest events before, which ``base``
+            includes; and, where they read the context or features of users, ``context`` and
+            ``user`` of that shape: by how much more than the mean of all items the row's item
+            scores than if they were unknown. All three are NaN for an unknown item.
         """
         asked = self._rows(X)
         queries = self._queries(asked)
@@ -167,6 +173,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         if not ranks_items(self):
             return explained
         assert asked.items is not None
+        gains = self._follows(queries).pair_gains(np.maximum(asked.items - 1, 0))
+        explained.update(transitions=np.where(asked.items > 0, gains, np.nan))
         explained.update(self._said_of_askers(queries, asked.items - 1))
         if self._n_reading:
             contributions = self._contributions(queries, asked.items - 1)
@@ -194,6 +202,17 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
         unknown = self._stranger if module.reads_askers else vectors[nobody]
         vectors[nobody] -= unknown
         return np.column_stack([vectors, nobody]).astype(np.float32)
+
+    def _known(self, queries: Queries) -> Known:
+        """Return what the items are scored by: vectors, and what followed the latest events."""
+        hidden = self._hidden(queries)
+        if self.transition_weight_ == 0:
+            return Known(hidden)
+        return Known(hidden, self._follows(queries))
+
+    def _follows(self, queries: Queries) -> Follows:
+        latest = queries.by_lag(queries.item, min(REACH, self.max_history))
+        return Follows(self._transitions, self.transition_weight_, latest)
 
     def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
         return (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)

@@ -23,11 +23,13 @@ from .data.histories import (
     WindowBatches,
     Windows,
     item_weights,
+    latest_items,
     training_windows,
     windows_with,
 )
 from .data.sessions import gap_seconds, parting_gap
-from .nn.calibration import best_temperature
+from .data.transitions import REACH, Transitions
+from .nn.calibration import best_temperature_and_weight
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .nn.reranking import RerankingLoss
@@ -83,6 +85,7 @@ class HistoryTrainingMixin(ForetellingMixin):
     verbose: int
 
     temperature_: float
+    transition_weight_: float
     _seed: int
 
     @property
@@ -226,7 +229,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         return interrupt
 
     def _calibrate(self, events: NDArray[np.int64]) -> None:
-        """Find out from held-out events how sure scores of items may be."""
+        """Find out from held-out events what counts how much, and how sure scores may be."""
         if self.task != "ranking":
             return
         wanted = max(CALIBRATION_SCORES // len(self.items_), 1)
@@ -237,7 +240,13 @@ class HistoryTrainingMixin(ForetellingMixin):
         scores = torch.as_tensor(self.net_.forward_batches(module.all_scores, batches))
         target = torch.cat([codes for _, codes in batches]).cpu() - 1
         weight = torch.cat([inputs["weight"] for inputs, _ in batches]).cpu()
-        self.temperature_ = best_temperature(scores, target, weight)
+        latest = np.concatenate([latest_items(inputs, REACH) for inputs, _ in batches])
+        counted = np.ones(len(self._histories), dtype=bool)
+        counted[events] = False
+        gains = Transitions(self._histories, len(self.items_), counted).gains(latest)
+        self.temperature_, self.transition_weight_ = best_temperature_and_weight(
+            scores, torch.as_tensor(gains.toarray()), target, weight
+        )
 
     def _walk(
         self, splits: list[Any], n_passes: int, again: Callable[[], Windows] | None = None
@@ -353,6 +362,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         if self.task == "ranking":
             scores = scores.clip(0.0, 1.0)  # rounding
             self.temperature_ = getattr(self, "temperature_", 1.0)
+            self.transition_weight_ = getattr(self, "transition_weight_", 0.0)
+            self._transitions = Transitions(self._histories, len(self.items_))
             self._take_vectors()
         self.validation_scores_ = scores if len(scores) else None
         self.attention_weights_ = self._mean_attention()

@@ -14,7 +14,7 @@ from ._asking import Asked
 from ._best_items import best_items, list_anew, rank_anew
 from ._inputs import read_columns
 from ._interactions import find_context, questions
-from ._retrieval import Excluded, query_slices, row_slices
+from ._retrieval import Excluded, Known, query_slices, row_slices
 from .data.queries import Queries
 from .metrics import ndcg_at_k, target_ranks
 
@@ -101,8 +101,8 @@ class RankingAnswers:
         """Return the k best items of each query and their scores, as `best_items` does."""
         model, n_reading = self.model, self.model._n_reading
         if n_reading < len(model.items_):
-            hidden = model._hidden(queries)
-            best, scores = model._catalogue.best(hidden, max(k, n_reading), left_out)
+            known = model._known(queries)
+            best, scores = model._catalogue.best(known, max(k, n_reading), left_out)
             if n_reading:
                 read = partial(model._read_scores, queries)
                 best, scores = list_anew(best, scores, n_reading, read)
@@ -116,31 +116,31 @@ class RankingAnswers:
     def pair_scores(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores of one item each, for an unknown one (-1) the lowest of all."""
         model = self.model
-        hidden = model._hidden(queries)
-        scores: NDArray[np.float32] = model._catalogue.pair_scores(hidden, np.maximum(items, 0))
+        known = model._known(queries)
+        scores: NDArray[np.float32] = model._catalogue.pair_scores(known, np.maximum(items, 0))
         scores += model._read_scores(queries, items[:, None])[:, 0]
         unknown = np.flatnonzero(items < 0)
         for rows in query_slices(len(unknown), len(model._catalogue)):
             some = unknown[rows]
-            scores[some] = self._all_scores(queries.take(some), hidden[some]).min(axis=1)
+            scores[some] = self._all_scores(queries.take(some), known.take(some)).min(axis=1)
         return scores
 
     def _log_shares(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the log probabilities of one item each, an unknown one (-1) being the lowest."""
-        model, hidden = self.model, self.model._hidden(queries)
+        model, known = self.model, self.model._known(queries)
         temperature = np.where(model._without_history(queries), 1.0, model.temperature_)
         log_shares = np.zeros(len(queries))
         for rows in query_slices(len(queries), len(model._catalogue)):
-            scores = self._all_scores(queries.take(rows), hidden[rows])
+            scores = self._all_scores(queries.take(rows), known.take(rows))
             scores /= temperature[rows, None].astype(scores.dtype)
             own = np.take_along_axis(scores, np.maximum(items[rows, None], 0), axis=1)[:, 0]
             own = np.where(items[rows] < 0, scores.min(axis=1), own)
             log_shares[rows] = own - torch.as_tensor(scores).logsumexp(1).numpy()
         return log_shares
 
-    def _all_scores(self, queries: Queries, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _all_scores(self, queries: Queries, known: Known) -> NDArray[np.float32]:
         """Return the scores of all items (n_queries, n_items); it is for a slice of queries."""
-        scores: NDArray[np.float32] = self.model._catalogue.scores(hidden)
+        scores: NDArray[np.float32] = self.model._catalogue.scores(known)
         if self.model._n_reading:
             scores += self.model._read_scores(queries, None)
         return scores
@@ -150,9 +150,9 @@ class RankingAnswers:
     ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield slices of the queries, and the scores of all items by which these are ranked."""
         model = self.model
-        hidden = model._hidden(queries)
+        known = model._known(queries)
         for rows in query_slices(len(queries), len(model._catalogue)):
-            scores = model._catalogue.scores(hidden[rows])
+            scores = model._catalogue.scores(known.take(rows))
             left_out.apply(scores, rows)
             if model._n_reading:
                 read = partial(model._read_scores, queries.take(rows))

@@ -15,7 +15,7 @@ from ._answers import FieldAnswers
 from ._asking import Asked, AskingMixin
 from ._ranking_answers import RankingAnswers
 from ._recording import has_items, ranks_items
-from ._retrieval import Catalogue, Excluded, row_slices, seen_items
+from ._retrieval import Catalogue, Excluded, Known, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.histories import Histories
 from .data.queries import Queries, count_own, have_later_events, past_events
@@ -36,6 +36,10 @@ class RecommendingMixin(AskingMixin):
     @abstractmethod
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return the vectors of histories (n_queries, n_dims)."""
+
+    def _known(self, queries: Queries) -> Known:
+        """Return what the items are scored by."""
+        return Known(self._hidden(queries))
 
     @property
     def _n_reading(self) -> int:

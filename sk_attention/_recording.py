@@ -34,6 +34,7 @@ LEFT_BEHIND = (
     *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
     *("_context_group", "_user_table", "_item_table", "_stranger", "temperature_"),
+    *("_transitions", "transition_weight_"),
 )
 
 

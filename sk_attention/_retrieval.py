@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
 from ._best_items import best_items
 from .data.histories import Histories
+from .data.transitions import Transitions
 
 # Scores held at once.
 SCORES_AT_A_TIME = 2**24
@@ -37,8 +39,60 @@ class Finds(Protocol):
         """Return positions of items (n_queries, n_wanted), -1 where there are no more."""
 
 
+class Follows(NamedTuple):
+    """What followed the latest events of queries, and how much that counts."""
+
+    transitions: Transitions
+    weight: float
+    latest: NDArray[np.int64]  # (n_queries, n_lags), codes of items, the latest first
+
+    def gains(self) -> sp.csr_array:
+        """Return what it adds to the scores (n_queries, n_items)."""
+        return self.transitions.gains(self.latest) * np.float32(self.weight)
+
+    def pair_gains(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what it adds to the score of one item each (n_queries,), by its position."""
+        return self.transitions.pair_gains(self.latest, items) * np.float32(self.weight)
+
+
+class Known(NamedTuple):
+    """What is known of histories when items are scored."""
+
+    hidden: NDArray[np.float32]  # (n_queries, n_dims)
+    follows: Follows | None = None
+
+    @property
+    def n_queries(self) -> int:
+        """How many histories."""
+        return len(self.hidden)
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Known:
+        """Return what is known of some of them."""
+        if self.follows is None:
+            return Known(self.hidden[rows])
+        follows = self.follows._replace(latest=self.follows.latest[rows])
+        return Known(self.hidden[rows], follows)
+
+    def with_followers(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Add to items (n_queries, n) what gains by the events before; -1 is none."""
+        if self.follows is None:
+            return items
+        gains = self.follows.gains()
+        count = np.diff(gains.indptr)
+        query = np.repeat(np.arange(len(items)), count)
+        place = np.arange(len(query)) - gains.indptr[query]
+        more = np.full((len(items), int(count.max(initial=0))), -1)
+        n_items = gains.shape[1]
+        known = (np.arange(len(items))[:, None] * n_items + items)[items >= 0]
+        new = ~np.isin(query * n_items + gains.indices, known)
+        more[query[new], place[new]] = gains.indices[new]
+        return np.hstack([items, more])
+
+
 class Catalogue:
     """The vectors of all items; an item scores its product with a history's, and a bias.
+
+    To that is added what it gains because it followed the latest events, where that is known.
 
     Parameters
     ----------
@@ -63,30 +117,31 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.items)
 
-    def scores(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores (n_queries, n_items) of histories (n_queries, n_dims)."""
+    def scores(self, known: Known) -> NDArray[np.float32]:
+        """Return the scores (n_queries, n_items)."""
         with torch.inference_mode():
             scores: NDArray[np.float32] = torch.addmm(
-                self.bias, torch.as_tensor(hidden), self.items.T
+                self.bias, torch.as_tensor(known.hidden), self.items.T
             ).numpy()
+        if known.follows is not None:
+            gains = known.follows.gains().tocoo()
+            scores[gains.coords] += gains.data
         return scores
 
-    def pair_scores(
-        self, hidden: NDArray[np.float32], items: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def pair_scores(self, known: Known, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores (n_queries,) of one item each, by its position."""
         vectors, bias = self.items.numpy()[items], self.bias.numpy()[items]
-        scores: NDArray[np.float32] = np.einsum("qd,qd->q", hidden, vectors) + bias
-        return scores
+        scores: NDArray[np.float32] = np.einsum("qd,qd->q", known.hidden, vectors) + bias
+        return scores if known.follows is None else scores + known.follows.pair_gains(items)
 
     def best(
-        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+        self, known: Known, k: int, left_out: Excluded
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the k best items of each history, best first.
 
         Parameters
         ----------
-        hidden : ndarray of shape (n_queries, n_dims)
+        known : Known
             Histories.
         k : int
             Items wanted.
@@ -102,65 +157,79 @@ class Catalogue:
         """
         allowed = ~left_out.everywhere
         if allowed.sum() <= NARROW_SHARE * len(self):
-            return self._best_of_few(hidden, k, left_out)
+            return self._best_of_few(known, k, left_out)
         if self.index is None:
-            return self._best_of_all(hidden, k, left_out)
-        items, found = self._best_of_index(self.index, hidden, k, left_out)
+            return self._best_of_all(known, k, left_out)
+        items, found = self._best_of_index(self.index, known, k, left_out)
         missing = np.flatnonzero(np.isneginf(found[:, -1]))
-        rest = self._best_of_all(hidden[missing], k, left_out.of(missing))
+        rest = self._best_of_all(known.take(missing), k, left_out.of(missing))
         items[missing], found[missing] = rest
         return items, found
 
     def _best_of_all(
-        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+        self, known: Known, k: int, left_out: Excluded
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        items = np.full((len(hidden), k), -1)
+        items = np.full((known.n_queries, k), -1)
         found = np.full(items.shape, -np.inf, dtype=np.float32)
-        for rows in query_slices(len(hidden), len(self)):
-            scores = self.scores(hidden[rows])
+        for rows in query_slices(known.n_queries, len(self)):
+            scores = self.scores(known.take(rows))
             left_out.apply(scores, rows)
             items[rows], found[rows] = best_items(scores, k)
         return items, found
 
     def _best_of_few(
-        self, hidden: NDArray[np.float32], k: int, left_out: Excluded
+        self, known: Known, k: int, left_out: Excluded
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Score only what may be recommended."""
         few = np.flatnonzero(~left_out.everywhere)
         narrow = Catalogue(self.items.numpy()[few], self.bias.numpy()[few])
-        best, found = narrow._best_of_all(hidden, k, left_out.among(few))
-        items = np.append(few, -1)[best]  # what is -1 stays so
+        left_out = left_out.among(few)
+        items = np.full((known.n_queries, k), -1)
+        found = np.full(items.shape, -np.inf, dtype=np.float32)
+        for rows in query_slices(known.n_queries, len(few)):
+            some = known.take(rows)
+            scores = narrow.scores(Known(some.hidden))
+            if some.follows is not None:
+                scores += some.follows.gains()[:, few].toarray()
+            left_out.apply(scores, rows)
+            best, found[rows] = best_items(scores, k)
+            items[rows] = np.append(few, -1)[best]  # what is -1 stays so
         return items, found
 
     def _best_of_index(
-        self, index: Finds, hidden: NDArray[np.float32], k: int, left_out: Excluded
+        self, index: Finds, known: Known, k: int, left_out: Excluded
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Score what the index finds; nothing for users of whom too much is to be left out."""
-        items = np.full((len(hidden), k), -1)
-        found = np.full((len(hidden), k), -np.inf, dtype=np.float32)
-        n_left_out = np.bincount(left_out.query, minlength=len(hidden))
+        items = np.full((known.n_queries, k), -1)
+        found = np.full(items.shape, -np.inf, dtype=np.float32)
+        n_left_out = np.bincount(left_out.query, minlength=known.n_queries)
         chosen = np.flatnonzero(n_left_out <= MAX_LEFT_OUT)
         if not len(chosen):
             return items, found
         n_wanted = min(k + int(n_left_out[chosen].max()) + MARGIN, len(self))
         for rows in query_slices(len(chosen), n_wanted * self.items.shape[1]):
             some = chosen[rows]
-            likely = index.search(hidden[some], n_wanted, ~left_out.everywhere)
-            scores = self._scores_of(hidden[some], likely)
-            scores[(likely < 0) | left_out.of(some).contains(likely)] = -np.inf
-            top = torch.as_tensor(scores).topk(min(k, n_wanted), dim=1)
+            asking = known.take(some)
+            likely = index.search(asking.hidden, n_wanted, ~left_out.everywhere)
+            likely = asking.with_followers(likely)
+            scores = self._scores_of(asking, likely)
+            out = (likely < 0) | left_out.of(some).contains(likely)
+            scores[out | left_out.everywhere[likely]] = -np.inf
+            top = torch.as_tensor(scores).topk(min(k, likely.shape[1]), dim=1)
             n_found = top.values.shape[1]
             found[some, :n_found] = top.values.numpy()
             items[some, :n_found] = np.take_along_axis(likely, top.indices.numpy(), axis=1)
         items[np.isneginf(found)] = -1
         return items, found
 
-    def _scores_of(
-        self, hidden: NDArray[np.float32], items: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _scores_of(self, known: Known, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores (n_queries, n) of several items each."""
         vectors, bias = self.items.numpy()[items], self.bias.numpy()[items]
-        scores: NDArray[np.float32] = np.matmul(vectors, hidden[:, :, None])[:, :, 0] + bias
+        scores: NDArray[np.float32] = np.matmul(vectors, known.hidden[:, :, None])[:, :, 0] + bias
+        if known.follows is not None:
+            query = np.arange(known.n_queries)[:, None]
+            gains: Any = known.follows.gains()[query, items]
+            scores += gains.toarray()
         return scores
 
 

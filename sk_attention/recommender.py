@@ -45,6 +45,11 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     - "hierarchical": like "self", but *h* reads within each session of the history, then across the
       sessions: an event's weight is that of its session times its own within the session [5]_.
 
+    To the scores of rankings is added what followed the latest events of the user most often,
+    :math:`a f_i` with :math:`f_i = \log(1 + I \sum_l w_l P_{x_l i})`: *i*, one of *I* items, came
+    after the item :math:`x_l` of *l* events ago in the share :math:`P_{x_l i}` [8]_. Nothing
+    but *a* is learned of it, ``transition_weight_``: by what was held out, after the training.
+
     Users without a history get what is popular lately: their scores are logarithms of shares, for
     which an interaction counts half as much as one a tenth of all later. What is known of them and
     of the context adds what it adds to the scores of a history that has not begun.
@@ -136,7 +141,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         Whether to hold out the last interaction of users, 5,000 at the most, and stop when NDCG@10
         on them no longer rises. Above 200,000 items it is fewer users, 1,000 for a million items.
         "auto" does so from 20 users with three interactions on.
-    n_iter_no_change : int, default=6
+    n_iter_no_change : int, default=10
         Passes without a better held-out NDCG before training stops.
     refit : bool or "auto", default="auto"
         Whether to train once more, from the start, on all interactions, for as many passes as
@@ -171,7 +176,8 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     loss_curve_ : list of float
         The loss in training in each pass; with "double" the sum of both.
     validation_scores_ : ndarray of shape (n_passes,) or None
-        NDCG@10 of the held-out interactions after each pass, all items ranked; where labels are
+        NDCG@10 of the held-out interactions after each pass, all items ranked by the network alone;
+        where labels are
         foretold, 1 less the held-out loss as a share of that of one answer for all. None where
         nothing was held out.
     net_ : skorch.NeuralNet
@@ -183,9 +189,11 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         The classes, for ``task="classification"``.
     temperature_ : float
-        What scores are divided by in `predict_proba` where items are ranked: above 1, the training
-        has made the network too sure. Found on the held-out interactions, and 1 where nothing was
-        held out.
+        What scores are divided by in `predict_proba` where items are ranked: above 1, they are too
+        sure. Found on the held-out interactions, and 1 where nothing was held out.
+    transition_weight_ : float
+        How much what followed the latest events adds to the scores of rankings. Found on the
+        held-out interactions, together with ``temperature_``, and 0 where nothing was held out.
 
     See Also
     --------
@@ -205,6 +213,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
        large-scale retrieval", RecSys 2025.
     .. [7] Petrov and Macdonald, "gSASRec: reducing overconfidence in sequential recommendation
        trained with negative sampling", RecSys 2023.
+    .. [8] Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", UMUAI 2018.
 
     Examples
     --------
@@ -248,7 +257,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         batch_size: int | str = "auto",
         max_epochs: int = 100,
         early_stopping: bool | str = "auto",
-        n_iter_no_change: int = 6,
+        n_iter_no_change: int = 10,
         refit: bool | str = "auto",
         callbacks: list[Any] | None = None,
         device: Any = "auto",

@@ -10,7 +10,9 @@ from sklearn.exceptions import NotFittedError
 
 from sk_attention import _index, _retrieval
 from sk_attention._index import CellIndex
-from sk_attention._retrieval import Catalogue, Excluded
+from sk_attention._retrieval import Catalogue, Excluded, Follows, Known
+from sk_attention.data.transitions import Transitions
+from tests._histories import histories
 from tests._recommenders import assert_same_model, interactions, recommender
 
 X = interactions()
@@ -63,12 +65,12 @@ def excluded(share=0.0, n_seen=5, n_queries=200, seed=0):
 def test_most_of_the_best_are_found_and_scored_exactly(catalogues, vectors, share):
     indexed, exact = catalogues
     hidden, left_out = vectors[2], excluded(share)
-    found, scores = indexed.best(hidden, 10, left_out)
-    expected, _ = exact.best(hidden, 10, left_out)
+    found, scores = indexed.best(Known(hidden), 10, left_out)
+    expected, _ = exact.best(Known(hidden), 10, left_out)
     shared = [len(set(a) & set(b)) / 10 for a, b in zip(found, expected, strict=True)]
     assert np.mean(shared) > (0.95 if share < 0.5 else 0.999)  # few are scored without it
     assert (np.diff(scores) <= 0).all()
-    everything = exact.scores(hidden)
+    everything = exact.scores(Known(hidden))
     assert_allclose(scores, np.take_along_axis(everything, found, axis=1), rtol=1e-4, atol=1e-5)
     assert not left_out.everywhere[found].any()
     assert not left_out.contains(found).any()
@@ -76,11 +78,11 @@ def test_most_of_the_best_are_found_and_scored_exactly(catalogues, vectors, shar
 
 def test_what_a_user_has_had_is_left_out_however_likely(catalogues, vectors):
     indexed, exact = catalogues
-    best = exact.best(vectors[2], 30, excluded(n_seen=0))[0]
+    best = exact.best(Known(vectors[2]), 30, excluded(n_seen=0))[0]
     seen = Excluded(np.zeros(N_ITEMS, dtype=bool), np.repeat(np.arange(200), 30), best.ravel())
-    found, scores = indexed.best(vectors[2], 10, seen)
+    found, scores = indexed.best(Known(vectors[2]), 10, seen)
     assert not seen.contains(found).any()
-    expected = exact.best(vectors[2], 10, seen)
+    expected = exact.best(Known(vectors[2]), 10, seen)
     assert np.isfinite(scores).all()
     shared = [len(set(a) & set(b)) / 10 for a, b in zip(found, expected[0], strict=True)]
     assert np.mean(shared) > 0.95
@@ -90,8 +92,8 @@ def test_users_for_whom_too_little_is_found_are_compared_with_all(catalogues, ve
     indexed, exact = catalogues
     monkeypatch.setattr(_index, "CELLS_PROBED", 1)
     left_out = excluded(n_queries=50)
-    expected = exact.best(vectors[2][:50], 2_000, left_out)
-    found = indexed.best(vectors[2][:50], 2_000, left_out)  # no cell holds as many
+    expected = exact.best(Known(vectors[2][:50]), 2_000, left_out)
+    found = indexed.best(Known(vectors[2][:50]), 2_000, left_out)  # no cell holds as many
     assert_array_equal(found[0], expected[0])
     assert_allclose(found[1], expected[1], rtol=1e-5)
 
@@ -102,15 +104,35 @@ def test_users_of_very_long_histories_are_compared_with_all(catalogues, vectors,
     monkeypatch.setattr(_index, "CELLS_PROBED", 1)  # to find little
     for n_seen, equal in ((5, True), (3, False)):
         left_out = excluded(n_seen=n_seen)
-        found = indexed.best(vectors[2], 10, left_out)[0]
-        assert np.array_equal(found, exact.best(vectors[2], 10, left_out)[0]) == equal
+        found = indexed.best(Known(vectors[2]), 10, left_out)[0]
+        assert np.array_equal(found, exact.best(Known(vectors[2]), 10, left_out)[0]) == equal
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9], ids=["all", "few"])
+def test_what_followed_the_latest_events_is_found_whatever_the_index_finds(
+    catalogues, vectors, share
+):
+    """The last ten items of the table follow in turn, and chance makes none of them likely."""
+    indexed, exact = catalogues
+    chain = np.arange(N_ITEMS - 10, N_ITEMS) + 1
+    transitions = Transitions(histories(np.zeros(10), chain), N_ITEMS)
+    latest = np.repeat(chain[:2, None], 100, axis=0)
+    follows = Follows(transitions, 30.0, latest)
+    known, left_out = Known(vectors[2], follows), excluded(share)
+    left_out.everywhere[-10:] = np.arange(10) == 5
+    found, scores = indexed.best(known, 5, left_out)
+    assert sorted(found[0]) == [N_ITEMS - 10 + lag for lag in (1, 2, 3, 4, 6)]
+    assert_array_equal(found, exact.best(known, 5, left_out)[0])
+    everything = exact.scores(known)
+    assert_allclose(scores, np.take_along_axis(everything, found, axis=1), rtol=1e-4)
+    assert_allclose(exact.pair_scores(known, found[:, 2]), scores[:, 2], rtol=1e-4)
 
 
 def test_slices_do_not_matter(catalogues, vectors, monkeypatch):
     indexed, _ = catalogues
-    expected = indexed.best(vectors[2], 10, excluded())
+    expected = indexed.best(Known(vectors[2]), 10, excluded())
     monkeypatch.setattr(_retrieval, "SCORES_AT_A_TIME", 7 * 115 * 16)
-    found = indexed.best(vectors[2], 10, excluded())
+    found = indexed.best(Known(vectors[2]), 10, excluded())
     assert_array_equal(found[0], expected[0])
 
 

@@ -69,7 +69,11 @@ def question(name, protocol, part):
     that; "leave_one_out" asks for each user's last. "validation" does the same once more with what
     is left to train on, and never looks at what "test" asks.
     """
-    X = interactions(name)
+    return question_of(interactions(name), protocol, part)
+
+
+def question_of(X, protocol, part):
+    """Return the `question` of a table."""
     for _ in range(1 if part == "test" else 2):
         temporal = protocol == "temporal"
         split = GlobalTemporalSplit(1, targets="first") if temporal else LeaveLastOut()

@@ -273,6 +273,29 @@ class Windows(torch.utils.data.Dataset[Batch]):
         return [(name, codes) for name, codes in self.codes.items() if name.startswith(prefix)]
 
 
+def latest_items(inputs: Mapping[str, Tensor], n_lags: int) -> NDArray[np.int64]:
+    """Return the tokens before each target, the latest first.
+
+    Parameters
+    ----------
+    inputs : mapping of str to Tensor
+        As `Windows.take` returns them.
+    n_lags : int
+        Tokens wanted.
+
+    Returns
+    -------
+    latest : ndarray of shape (n_targets, n_lags), dtype int64
+        Codes; 0 where the window holds no more.
+    """
+    item, position = inputs["item"], inputs["position"]
+    row, last = position // item.shape[1], position % item.shape[1]
+    place = last[:, None] - torch.arange(n_lags, device=item.device)
+    latest = item[row[:, None], place.clamp(min=0)] * (place >= 0)
+    codes: NDArray[np.int64] = latest.cpu().numpy()
+    return codes
+
+
 class OutcomeWindows(Windows):
     """Stretches of histories whose events' outcomes are the targets, the items being known.
 

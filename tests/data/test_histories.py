@@ -11,6 +11,7 @@ from sk_attention.data.histories import (
     WindowBatches,
     Windows,
     item_weights,
+    latest_items,
     training_windows,
     windows_with,
 )
@@ -178,3 +179,12 @@ def test_windows_are_chosen_by_what_they_hold():
     chosen = np.isin(np.arange(9), [0, 5, 6])
     found = windows_with(first, last, chosen)
     assert [part.tolist() for part in found] == [[0, 5], [3, 8]]
+
+
+def test_the_latest_items_before_a_target_are_those_of_its_window():
+    built = histories([0, 0, 0, 1, 1], [1, 2, 3, 4, 5])
+    scored = np.array([False, True, True, False, True])
+    windows = Windows(built, np.array([0, 4]), np.array([3, 5]), scored, START)
+    inputs, target = windows.take(torch.arange(2))
+    assert target.tolist() == [2, 3, 5]
+    assert latest_items(inputs, 3).tolist() == [[1, START, 0], [2, 1, START], [4, 0, 0]]
