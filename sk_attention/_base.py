@@ -41,7 +41,15 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
-from .training.plan import MIN_ROWS_TO_HOLD_OUT, TINY_ROWS, Plan, auto_splits, plan, single_pass
+from .training.plan import (
+    MAX_NETWORKS,
+    MIN_ROWS_TO_HOLD_OUT,
+    TINY_ROWS,
+    Plan,
+    auto_splits,
+    plan,
+    single_pass,
+)
 from .training.train import MIN_PROGRESS, Split, history_values, train, training_callbacks
 
 # What codes and network are built from: a fit that goes on from the last one cannot change them.
@@ -345,7 +353,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         again: Callable[[], Rows] | None = None,
         joins: bool = False,
     ) -> KeyboardInterrupt | None:
-        """Train, and set what users look at; the networks of several splits stay if asked.
+        """Train, and set what users look at; networks of several splits stay if asked.
 
         The user's interrupt is returned, not raised: what was learned until then is to stay.
         """
@@ -357,7 +365,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         try:
             others = train(net, splits, walk, seed, again)
             if joins and again is not None and len(splits) > 1:
-                net.join(others)
+                net.join(others[: MAX_NETWORKS - 1])
         except KeyboardInterrupt as caught:
             interrupt = caught
         self._look_back(rows)
