@@ -81,7 +81,7 @@ def test_other_kinds_of_attention_pass_every_check(estimator, check):
             "double",
             attention_normalization="entmax",
             efficient="inducing",
-            max_epochs=30,
+            max_epochs=12,
             n_members=4,
             hidden_layer_sizes=(32, 32),
         )
