@@ -200,7 +200,8 @@ def build_nearness(estimator: Any, encoder: TableEncoder) -> Nearness | None:
             f"'hierarchical' let them do; got efficient={estimator.efficient!r} and "
             "attention='cross'."
         )
-    if estimator.efficient is not None and encoder.is_ordered_ and estimator.n_features_in_ == 1:
+    alone = encoder.is_ordered_ and not encoder.n_channels_ and estimator.n_features_in_ == 1
+    if estimator.efficient is not None and alone:
         raise ValueError(
             "efficient says how features look at each other, but X has a single one. Its words or "
             "items look at those near them, which attention_window says how far; got "

@@ -86,9 +86,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
             Where items are ranked, n_dims is ``embedding_dim``, and products with the items'
             vectors, and the items' biases, are the scores of users with a history, but for what
             ``transition_weight_`` adds; with ``attention="double"`` those that choose which items
-            are ranked anew. With "cross" they
-            are what an item reads of which nothing is known. Where labels are foretold, what was
-            read of the history.
+            are ranked anew. With "cross" they are what an item reads of which nothing is known.
+            Where labels are foretold, what was read of the history.
         """
         check_is_fitted(self)
         if not has_items(self):

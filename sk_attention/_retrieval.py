@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ._best_items import best_items
 from .data.histories import Histories
-from .data.transitions import Transitions
+from .data.transitions import N_FOLLOWERS, REACH, Transitions
 
 # Scores held at once.
 SCORES_AT_A_TIME = 2**24
@@ -125,7 +125,7 @@ class Catalogue:
             ).numpy()
         if known.follows is not None:
             gains = known.follows.gains().tocoo()
-            scores[gains.coords] += gains.data
+            scores[gains.row, gains.col] += gains.data
         return scores
 
     def pair_scores(self, known: Known, items: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -207,7 +207,8 @@ class Catalogue:
         if not len(chosen):
             return items, found
         n_wanted = min(k + int(n_left_out[chosen].max()) + MARGIN, len(self))
-        for rows in query_slices(len(chosen), n_wanted * self.items.shape[1]):
+        n_scored = n_wanted if known.follows is None else n_wanted + REACH * N_FOLLOWERS
+        for rows in query_slices(len(chosen), n_scored * self.items.shape[1]):
             some = chosen[rows]
             asking = known.take(some)
             likely = index.search(asking.hidden, n_wanted, ~left_out.everywhere)

@@ -177,9 +177,8 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         The loss in training in each pass; with "double" the sum of both.
     validation_scores_ : ndarray of shape (n_passes,) or None
         NDCG@10 of the held-out interactions after each pass, all items ranked by the network alone;
-        where labels are
-        foretold, 1 less the held-out loss as a share of that of one answer for all. None where
-        nothing was held out.
+        where labels are foretold, 1 less the held-out loss as a share of that of one answer for
+        all. None where nothing was held out.
     net_ : skorch.NeuralNet
         The trained network.
     n_features_in_ : int

@@ -29,8 +29,9 @@ class Transitions:
 
     with :math:`c_{ijm}` the weight, 1 in the mean, of the events of item *j* that came *m* events
     after one of item *i*, :math:`x_l` the item *l* events ago, :math:`w_l \propto 1 / l` of sum 1,
-    and *I* the number of items. Of each item the 100 that followed it most are kept. Nothing is
-    learned: these are the sequential rules of [1]_, for the latest events together.
+    and *I* the number of items. Of each item the 100 that followed it most are kept, also in the
+    sum over *k*. Nothing is learned: these are the sequential rules of [1]_, for the latest events
+    together.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def word_looks(written: str) -> list[str]:
     -------
     looks : list of str
         The word with a 0 for every digit, if it has any; the word and "A" if it has several
-        letters and all are capitals.
+        characters and no letter that is not a capital.
 
     Examples
     --------

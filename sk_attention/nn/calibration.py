@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# The temperature stays between 1 / 16 and 16.
+# The temperature stays between 1 / 16 and 16; what is added weighs 16 temperatures at the most.
 LARGEST = 16.0
 
 # By how much the temperature changes at the most where something is added to the scores.
@@ -76,7 +76,7 @@ def best_temperature_and_weight(
 
     The sum is convex in :math:`1 / T` and :math:`a / T`, which Newton's steps find, halved where
     one does not lead down. T stays within 8 times the temperature of the scores alone, to either
-    side, so that scores which say no more than the gains do still count.
+    side, so that scores which say no more than the gains do still count, and a within 16 T.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def best_temperature_and_weight(
     features = scores, gains
     alone = 1.0 / best_temperature(scores, target, weight)
     lowest = torch.tensor([alone / LARGEST_CHANGE, 0.0]).double()
-    highest = torch.tensor([alone * LARGEST_CHANGE, torch.inf]).double()
+    highest = torch.tensor([alone * LARGEST_CHANGE, LARGEST]).double()
     point = torch.tensor([alone, 0.0]).double()
     loss, slope, curvature = _loss_and_slopes(features, point, target, weight)
     for _ in range(N_STEPS):

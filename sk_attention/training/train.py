@@ -127,7 +127,7 @@ def train(
     Returns
     -------
     best : list of dict
-        The best weights of each split, where there were several.
+        The weights that early stopping kept of each split, where there were several.
 
     Raises
     ------
