@@ -154,7 +154,8 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out, and the networks of two answer beside the
         last one. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
-        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are never trained on.
+        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are
+        never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks of classes, or a list with one entry per
         task, None for numbers and sets. "balanced" weighs each class by the inverse of its share.

@@ -126,7 +126,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out, and the networks of two answer beside the
         last one. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
-        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are never trained on.
+        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are
+        never trained on.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
         codes of then, and the optimizer, callbacks and other training parameters of now.
