@@ -353,7 +353,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         again: Callable[[], Rows] | None = None,
         joins: bool = False,
     ) -> KeyboardInterrupt | None:
-        """Train, and set what users look at; those of other splits stay if asked.
+        """Train, and set what users look at; networks of several splits stay if asked.
 
         The user's interrupt is returned, not raised: what was learned until then is to stay.
         """

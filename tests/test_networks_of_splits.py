@@ -1,4 +1,4 @@
-"""Small tables keep the network of a split beside the one that is trained on all rows."""
+"""Small tables keep the networks of two splits beside the one that is trained on all rows."""
 
 import pickle
 
@@ -18,7 +18,7 @@ def fitted(kind, n_samples=90, **parameters):
 
 
 @over_kinds
-def test_predictions_are_means_over_both_networks(kind):
+def test_predictions_are_means_over_the_networks_of_the_splits(kind):
     model, X, _ = fitted(kind)
     networks = list(model.net_.module_.networks)
     together, attention = outputs(model, X), model.attend(X)
@@ -28,7 +28,7 @@ def test_predictions_are_means_over_both_networks(kind):
         model.net_.module_ = network
         alone.append(np.asarray(outputs(model, X)))
         looks.append(model.attend(X))
-    assert len(alone) == 2
+    assert len(alone) == 3
     assert np.ptp(np.stack(alone), axis=0).max() > 1e-3
     assert_allclose(together, np.mean(alone, axis=0), rtol=1e-6)
     assert_allclose(attention, np.mean(looks, axis=0), rtol=1e-6)
@@ -67,5 +67,5 @@ def test_no_more_networks_join_in_a_warm_start():
     model, X, y = fitted(KINDS[0], warm_start=True, refit=True)
     before = model.predict_proba(X)
     model.fit(X, y)
-    assert len(model.net_.module_.networks) == 2
+    assert len(model.net_.module_.networks) == 3
     assert np.abs(model.predict_proba(X)[0] - before[0]).max() > 1e-6
