@@ -41,15 +41,7 @@ from .training.devices import resolve_device, resolve_precision
 from .training.holdout import holdout_rows
 from .training.net import AttentionNet
 from .training.optimizers import resolve_optimizer
-from .training.plan import (
-    MAX_NETWORKS,
-    MIN_ROWS_TO_HOLD_OUT,
-    TINY_ROWS,
-    Plan,
-    auto_splits,
-    plan,
-    single_pass,
-)
+from .training.plan import MIN_ROWS_TO_HOLD_OUT, TINY_ROWS, Plan, auto_splits, plan, single_pass
 from .training.train import MIN_PROGRESS, Split, history_values, train, training_callbacks
 
 # What codes and network are built from: a fit that goes on from the last one cannot change them.
@@ -365,7 +357,7 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         try:
             others = train(net, splits, walk, seed, again)
             if joins and again is not None and len(splits) > 1:
-                net.join(others[: MAX_NETWORKS - 1])
+                net.join(others[:-1])  # as many networks as splits
         except KeyboardInterrupt as caught:
             interrupt = caught
         self._look_back(rows)

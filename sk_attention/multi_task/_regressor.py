@@ -124,8 +124,8 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
     refit : bool or "auto", default="auto"
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
-        over two or three choices of the rows held out, and the networks of two answer beside the
-        last one. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
+        over two or three choices of the rows held out, and all of these networks but one answer
+        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
         or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are
         never trained on.
     warm_start : bool, default=False

@@ -23,10 +23,6 @@ MAX_EPOCHS = 100
 HELD_OUT_ROWS = 600
 MAX_SPLITS = 3
 
-# Networks of such a fit that answer together, the one of all rows among them: a model of 20 columns
-# stays about 1 MB, and predicts one row in some 2 ms.
-MAX_NETWORKS = 3
-
 # Up to so many items the loss over all of them, which learns most from a pass, is worth its time.
 MAX_ITEMS_TO_RANK = 50_000
 
