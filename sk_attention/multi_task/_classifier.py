@@ -143,9 +143,9 @@ class MultiTaskAttentionClassifier(ClassifierMixin, BaseMultiTaskAttention):
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out, and all of these networks but one answer
-        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
-        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are
-        never trained on.
+        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out
+        loss, or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val``
+        are never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks or a list with one entry per task.
         "balanced" weighs each class by the inverse of its share.

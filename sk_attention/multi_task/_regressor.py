@@ -125,9 +125,9 @@ class MultiTaskAttentionRegressor(RegressorMixin, BaseMultiTaskAttention):
         Whether to train once more, from the start, on all rows with those held out among them, for
         as many passes as served the held-out rows best; below some 2,700 rows that is the median
         over two or three choices of the rows held out, and all of these networks but one answer
-        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out loss,
-        or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val`` are
-        never trained on.
+        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out
+        loss, or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val``
+        are never trained on.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the last fit instead of starting anew: with the weights and
         codes of then, and the optimizer, callbacks and other training parameters of now.
