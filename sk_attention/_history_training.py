@@ -320,12 +320,13 @@ class HistoryTrainingMixin(ForetellingMixin):
         old = self.net_
         self._build()
         network, device = self.net_.module_, self.net_.device
+        earlier = old.module_ if old.device == device else copy.deepcopy(old.module_).to(device)
         known = torch.as_tensor(codes[1:], device=device)
         if users is None:
-            network.take_over(old.module_, known)
+            network.take_over(earlier, known)
         else:
             user_codes = self._label_users.codes(Column("users_", users.values_))
-            network.take_over(old.module_, known, torch.as_tensor(user_codes, device=device))
+            network.take_over(earlier, known, torch.as_tensor(user_codes, device=device))
         self.net_.history = copy.deepcopy(old.history)
         met_before = self._item_ids.codes(Column("items_", met))
         return new, np.setdiff1d(self._histories.items[new], met_before)

@@ -53,17 +53,17 @@ class MixedTaskLoss(nn.Module):
         losses = []
         if self.classes:
             codes = self._single(target, self.classes).long()
-            own = outputs[:, self.classes]
-            losses.append(task_cross_entropy(own, codes, weight[:, self.classes]))
+            own = _of(outputs, self.classes)
+            losses.append(task_cross_entropy(own, codes, _of(weight, self.classes)))
         if self.numbers:
-            own = outputs[:, self.numbers, :, :1]
+            own = _of(outputs, self.numbers)[..., :1]
             numbers = self._single(target, self.numbers)
-            losses.append(task_squared_error(own, numbers, weight[:, self.numbers]))
+            losses.append(task_squared_error(own, numbers, _of(weight, self.numbers)))
         for task in self.sets:
             inside = target[:, None, self.columns[task]]
-            own = outputs[:, [task], :, : inside.shape[-1]]
-            losses.append(task_set_cross_entropy(own, inside, weight[:, [task]]))
-        return torch.cat(losses)[self.places]
+            own = outputs[:, task : task + 1, :, : inside.shape[-1]]
+            losses.append(task_set_cross_entropy(own, inside, weight[:, task : task + 1]))
+        return _of(torch.cat(losses), self.places, dim=0)
 
     def ensemble(self, outputs: Tensor) -> Tensor:
         """Return log probabilities, numbers and log odds (B, K, 1, C), as a single member.
@@ -80,15 +80,15 @@ class MixedTaskLoss(nn.Module):
         """
         parts = []
         if self.classes:
-            parts.append(ensemble_log_probability(outputs[:, self.classes]))
+            parts.append(ensemble_log_probability(_of(outputs, self.classes)))
         if self.numbers:
-            parts.append(ensemble_mean(outputs[:, self.numbers, :, :1]))
+            parts.append(ensemble_mean(_of(outputs, self.numbers)[..., :1]))
         for task in self.sets:
             n_labels = self.columns[task].stop - self.columns[task].start
-            parts.append(ensemble_log_odds(outputs[:, [task], :, :n_labels]))
+            parts.append(ensemble_log_odds(outputs[:, task : task + 1, :, :n_labels]))
         n_outputs = outputs.shape[-1]
         parts = [F.pad(own, (0, n_outputs - own.shape[-1]), value=-torch.inf) for own in parts]
-        return torch.cat(parts, dim=1)[:, self.places]
+        return _of(torch.cat(parts, dim=1), self.places)
 
     def decide(self, ensemble: Tensor) -> Tensor:
         """Return what the ensemble predicts, as targets are coded.
@@ -117,4 +117,9 @@ class MixedTaskLoss(nn.Module):
 
     def _single(self, target: Tensor, tasks: Sequence[int]) -> Tensor:
         """Return the targets of tasks that take one column each."""
-        return target[:, [self.columns[task].start for task in tasks]]
+        return _of(target, [self.columns[task].start for task in tasks])
+
+
+def _of(values: Tensor, places: Sequence[int], dim: int = 1) -> Tensor:
+    """Return some places of a dimension; a list as an index would wait for the GPU."""
+    return torch.stack([values.select(dim, place) for place in places], dim)

@@ -113,6 +113,8 @@ class TaskNetwork(nn.Module, ABC):
             else None
         )
         self.n_channels = sizes.n_channels
+        # whether its operations are the same whatever the values: a threshold is looked for
+        self.is_steady = sizes.normalization == "softmax"
         self.encoder = build_encoder(sizes, generator)
         n_readings = 1 if sizes.attention == "self" else n_tasks
         self.reading = Reading(

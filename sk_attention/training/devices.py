@@ -37,7 +37,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.empty(1, device=resolved)
     except TypeError as error:
         raise ValueError(
             f"device must be a str or a torch.device, got {type(device).__name__}."

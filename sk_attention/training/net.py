@@ -19,6 +19,7 @@ from sk_attention.data.batches import Batch, Rows, Slices
 from sk_attention.nn.ensemble import NetworkEnsemble
 
 from .averaging import WeightAverage
+from .graphs import RecordedStep
 from .optimizers import parameter_groups, split_groups
 from .tables import RowAdam, Together, clip_gradients, coalesce_gradients
 
@@ -112,6 +113,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         self.train_bf16 = train_bf16
         self.predict_bf16 = predict_bf16
         self.average_: WeightAverage | None = None
+        self.recorded_: RecordedStep | None = None
         super().__init__(
             module,
             criterion,
@@ -212,6 +214,24 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         if self.average_ is not None:
             self.average_.before_step()
         return step
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Do a training step, of which a GPU may have a record."""
+        step: dict[str, Tensor] = (self.recorded_ or super().train_step)(batch)
+        return step
+
+    def record_steps(self, n_rows: int, generator: torch.Generator) -> None:
+        """Let a GPU replay the training steps of the next passes, which must be all alike.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of a step.
+        generator : torch.Generator
+            What the network draws from.
+        """
+        step = super().train_step
+        self.recorded_ = RecordedStep(step, self.optimizer_, generator, n_rows)
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the ensemble's loss on one batch."""
@@ -416,6 +436,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             module_=copy.deepcopy(self.module_).cpu() if self.device != "cpu" else self.module_,
             criterion=type(self.criterion_),
             average_=None,
+            recorded_=None,
             callbacks=None,
             callbacks_=[],
             device="cpu",

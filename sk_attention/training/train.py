@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog, ProgressBar
 
 from sk_attention.data.batches import Rows
+from sk_attention.data.ragged import Ragged
 from sk_attention.nn.layers import seed_draws
 
 from .averaging import WeightAverage
@@ -33,6 +34,10 @@ class HeldOutStopping(EarlyStopping):  # type: ignore[misc]
         """Compare the held-out loss with the best so far."""
         if "valid_loss" in net.history[-1]:
             super().on_epoch_end(net, **kwargs)
+
+
+# Callbacks that neither look into single steps nor change how they are done.
+OUTSIDE_STEPS = (HeldOutStopping, EpochTimer, PrintLog, ProgressBar)
 
 
 def training_callbacks(
@@ -170,18 +175,38 @@ def _train_once(net: AttentionNet, split: Split, walk: Plan, seed: int, averaged
     n_passes = len(net.history)
     try:
         net.set_iteration(walk.batch_size, torch.Generator().manual_seed(seed))
-        seed_draws(net.module_, torch.Generator(net.device).manual_seed(seed))
+        draws = torch.Generator(net.device).manual_seed(seed)
+        seed_draws(net.module_, draws)
         seed_draws(net.criterion_, torch.Generator().manual_seed(seed))
         net.average_ = WeightAverage(net.module_, net.tables) if averaged else None
+        if walk.n_epochs > 1 and _steps_alike(net, rows):
+            net.record_steps(min(walk.batch_size, len(rows)), draws)
         net.notify("on_train_begin", X=rows, y=None)
         _run_passes(net, rows, held_out, walk.n_epochs)
     finally:
-        net.average_ = None
+        net.average_ = net.recorded_ = None
         seed_draws(net.module_, None)
         seed_draws(net.criterion_, None)
         net.set_iteration(walk.batch_size, None)
         for epoch in net.history[n_passes:]:
             epoch["batches"] = []  # one empty entry per batch is all that was in it
+
+
+def _steps_alike(net: AttentionNet, rows: Any) -> bool:
+    """Whether a GPU does the same operations, on tensors of the same sizes, in each full step.
+
+    Not where callbacks may look into steps or change them, where rows hold lists of any length,
+    where operations depend on values, or where a compiler chooses the operations.
+    """
+    return (
+        torch.device(net.device).type == "cuda"
+        and isinstance(rows, Rows)
+        and not any(isinstance(values, Ragged) for values in rows.inputs.values())
+        and net.module_.like.is_steady
+        and net.module_._compiled_call_impl is None
+        and net.optimizer_.defaults.get("fused") is True
+        and all(type(callback) in OUTSIDE_STEPS for _, callback in net.callbacks_)
+    )
 
 
 def _run_passes(net: AttentionNet, rows: Rows, held_out: Rows | None, n_epochs: int) -> None:
