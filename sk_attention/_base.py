@@ -319,7 +319,9 @@ class BaseMultiTaskAttention(ReadingMixin, ContributionsMixin, BaseEstimator, me
         """Choose the rows to hold out, once or several times; never where rows are too few."""
         if self.early_stopping is False:
             return []
-        n_splits = auto_splits(len(rows), self.validation_fraction) if self._refits() else 1
+        # labels of a task, on which the number of passes is judged: of rows without, nothing is
+        n_labels = rows.targets.observed.sum(axis=0).mean()
+        n_splits = auto_splits(n_labels, self.validation_fraction) if self._refits() else 1
         choices = [self._choose(rows, self._seed + number) for number in range(n_splits)]
         possible = all(held_out.any() and not held_out.all() for held_out in choices)
         if self.early_stopping == "auto":

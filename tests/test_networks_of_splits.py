@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_attention import MultiTaskAttentionClassifier
+from sk_attention.datasets import make_planted_tasks
 from sk_attention.inspection import attribute
 from tests._estimators import KINDS, classifier, data_for, outputs, over_kinds, small
 
@@ -69,3 +71,13 @@ def test_no_more_networks_join_in_a_warm_start():
     model.fit(X, y)
     assert len(model.net_.module_.networks) == 3
     assert np.abs(model.predict_proba(X)[0] - before[0]).max() > 1e-6
+
+
+def test_labels_of_a_task_and_not_rows_say_how_many_networks_answer():
+    data = make_planted_tasks(3000, missing=0.8, random_state=0)
+    brief = {"n_members": 2, "hidden_layer_sizes": 4, "max_epochs": 1, "random_state": 0}
+    few = MultiTaskAttentionClassifier(**brief).fit(data.data, data.target)
+    assert len(few.net_.module_.networks) == 3
+    all_labels = np.nan_to_num(data.target)
+    many = MultiTaskAttentionClassifier(**brief).fit(data.data, all_labels)
+    assert many.net_.module_.like is many.net_.module_

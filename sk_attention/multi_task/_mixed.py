@@ -151,11 +151,11 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         fall by .0001 of that of a model that knows no features.
     refit : bool or "auto", default="auto"
         Whether to train once more, from the start, on all rows with those held out among them, for
-        as many passes as served the held-out rows best; below some 2,700 rows that is the median
-        over two or three choices of the rows held out, and all of these networks but one answer
-        beside the last. "auto" does so unless there are ``callbacks``, which may ask for a held-out
-        loss, or ``warm_start``, which would hold out rows that were trained on. Rows of ``X_val``
-        are never trained on.
+        as many passes as served the held-out rows best; below some 2,700 labels of a task it is the
+        median over two or three choices of the rows held out, and all of these networks but one
+        answer beside the last. "auto" does so unless there are ``callbacks``, which may ask for a
+        held-out loss, or ``warm_start``, which would hold out rows that were trained on. Rows of
+        ``X_val`` are never trained on.
     class_weight : dict, "balanced", list of these or None, default=None
         Weights of the classes in the loss, for all tasks of classes, or a list with one entry per
         task, None for numbers and sets. "balanced" weighs each class by the inverse of its share.
@@ -174,7 +174,7 @@ class MultiTaskAttentionEstimator(BaseMultiTaskAttention):
         training where the device is fast at them. "bf16" uses them in prediction too.
     compile : bool, default=False
         Whether to compile the network with ``torch.compile``: slow to start, faster afterwards on
-        some GPUs.
+        some GPUs, but not where they replay steps (see the guide on training).
     random_state : int, RandomState or None, default=None
         Seed of initial weights, held-out rows, order of the rows and dropout. None takes fresh
         entropy. Global generators are never touched.

@@ -19,8 +19,9 @@ MIN_STEPS = 15
 # Passes at the most where none are asked for.
 MAX_EPOCHS = 100
 
-# A fit that is repeated on all rows looks for the number of passes on about so many held-out rows.
-HELD_OUT_ROWS = 600
+# A fit that is repeated on all rows looks for the number of passes on about so many held-out labels
+# of a task.
+HELD_OUT_LABELS = 600
 MAX_SPLITS = 3
 
 # Up to so many items the loss over all of them, which learns most from a pass, is worth its time.
@@ -107,23 +108,23 @@ def auto_batch_size(n_rows: int) -> int:
     return ceil(n_rows / ceil(n_rows / size))
 
 
-def auto_splits(n_rows: int, validation_fraction: float) -> int:
+def auto_splits(n_labels: float, validation_fraction: float) -> int:
     """Return how many times rows are held out, to find the number of passes.
 
     Parameters
     ----------
-    n_rows : int
-        Rows of the fit.
+    n_labels : float
+        Labels of a task: as many as rows, where none is missing.
     validation_fraction : float
         Share held out each time.
 
     Returns
     -------
     n_splits : int
-        From 1 to 3: as many as hold out about 600 rows together.
+        From 1 to 3: as many as hold out about 600 labels together.
     """
-    n_held_out = max(n_rows * validation_fraction, 1.0)
-    return min(max(round(HELD_OUT_ROWS / n_held_out), 1), MAX_SPLITS)
+    n_held_out = max(n_labels * validation_fraction, 1.0)
+    return min(max(round(HELD_OUT_LABELS / n_held_out), 1), MAX_SPLITS)
 
 
 def resolve_loss(loss: str, n_items: int) -> str:
