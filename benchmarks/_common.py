@@ -233,6 +233,15 @@ def random_table(
     return X, y[:, 0] if n_tasks == 1 else y
 
 
+# ---- fitted estimators --------------------------------------------------------------------------
+
+
+def networks(model: Any) -> list[Any]:
+    """Return the networks that answer in a fitted estimator: several where the table was small."""
+    module = model.net_.module_
+    return list(getattr(module, "networks", [module]))
+
+
 # ---- reporting ----------------------------------------------------------------------------------
 
 
