@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,20 @@ def cpu_model() -> str:
     return f"{name} ({n_cores} cores)"
 
 
+@cache
+def commit() -> str:
+    """Return the commit that runs, with "-dirty" where files were changed; "" in no checkout."""
+    if not (ROOT / ".git").exists():
+        return ""
+    command = ["git", "--no-optional-locks", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def environment() -> dict[str, str]:
-    """Return versions, processor, GPU and threads."""
+    """Return versions, the commit, processor, GPU and threads."""
     import torch
 
     found = {"python": platform.python_version()}
@@ -92,6 +105,7 @@ def environment() -> dict[str, str]:
             found[name] = version(distribution)
         except PackageNotFoundError:
             found[name] = "not installed"
+    found["commit"] = commit()
     found["system"] = platform.system()
     found["cpu"] = cpu_model()
     found["gpu"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
@@ -233,6 +247,15 @@ def random_table(
     return X, y[:, 0] if n_tasks == 1 else y
 
 
+# ---- fitted estimators --------------------------------------------------------------------------
+
+
+def networks(model: Any) -> list[Any]:
+    """Return the networks that answer in a fitted estimator: several where the table was small."""
+    module = model.net_.module_
+    return list(getattr(module, "networks", [module]))
+
+
 # ---- reporting ----------------------------------------------------------------------------------
 
 
@@ -265,7 +288,8 @@ def report(title: str, records: Sequence[Record], options: argparse.Namespace) -
     print(f"## {title}\n")
     print(markdown(records))
     print(f"\nSettings: {settings}.")
-    print("Environment: " + ", ".join(f"{name} {value}" for name, value in where.items()) + ".")
+    told = ", ".join(f"{name} {value}" for name, value in where.items() if value)
+    print(f"Environment: {told}.")
     if options.out is None:
         return
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from benchmarks._common import (
     Record,
     forget_peak,
     in_fresh_process,
+    networks,
     parser,
     peak_bytes,
     random_table,
@@ -59,7 +60,8 @@ def run_case(case: Record) -> Record:
         "fit s": round(seconds, 2),
         "passes": len(passes),
         "s per pass": round(sorted(passes)[len(passes) // 2], 3),
-        "embedding_dim": model.net_.module_.reading.query.shape[1],
+        "networks": len(networks(model)),
+        "embedding_dim": networks(model)[0].reading.query.shape[1],
         "parameters": sum(parameter.numel() for parameter in model.net_.module_.parameters()),
     }
     if case["device"] != "cpu":

@@ -125,9 +125,23 @@ def subsample(rows, y, n_rows, seed):
 # ---- several tasks ------------------------------------------------------------------------------
 
 
+def _openml_tasks(data_id):
+    from sklearn.datasets import fetch_openml
+
+    bunch = fetch_openml(data_id=data_id, as_frame=True)
+    if len(bunch.target_names) < 2:
+        raise ValueError(f"set {data_id} of OpenML names one target: {bunch.target_names}")
+    return bunch.data, bunch.target
+
+
 @lru_cache(maxsize=2)
 def multi_task(name):
-    """Return features, labels and groups (or None) of a data set."""
+    """Return features, labels and groups (or None) of a data set.
+
+    "openml_41465" is set 41465 of OpenML, which must name several targets.
+    """
+    if name.startswith("openml_"):
+        return *_openml_tasks(int(name.removeprefix("openml_"))), None
     about = meta("multitask", name)
     path = ROOT / "multitask" / name / about["files"][0]
     if path.suffix == ".npz":

@@ -4,6 +4,9 @@
 - movielens: ml-latest-small; a rating of any height is an interaction.
 - planted: `make_interactions`, 500 users, whose true probabilities are known.
 - video, wikipedia: files of SASRec's, without times; the rows are in order.
+- ml_1m, beauty: what papers on next items report, "leave_one_out" only. They do not come with the
+  others: ml-1m/ratings.dat of MovieLens 1M, and sasrec_beauty/Beauty.txt, one event a line as
+  SASRec has it or one user a line as S3-Rec has it, go into the folder "recsys".
 - rings: a check that models are asked rightly. Items lie in rings of 20, and a user walks 12 steps
   along one. Whoever sees who is like whom has a hit rate of 1, whoever sees the order NDCG 1 too.
 """
@@ -19,8 +22,15 @@ from sk_attention.datasets import fetch_movielens, load_online_retail, make_inte
 from sk_attention.model_selection import GlobalTemporalSplit, LeaveLastOut
 
 ROOT = Path(os.environ.get("SK_ATTENTION_DATA", "../shared/data")).resolve() / "recsys"
-FILES = {"video": "sasrec_amazon_video/Video.txt", "wikipedia": "sasrec_wikipedia/wikipedia.txt"}
+FILES = {
+    "movielens": "ml-latest-small",
+    "video": "sasrec_amazon_video/Video.txt",
+    "wikipedia": "sasrec_wikipedia/wikipedia.txt",
+    "ml_1m": "ml-1m/ratings.dat",
+    "beauty": "sasrec_beauty/Beauty.txt",
+}
 SETS = ("retail", "movielens", "wikipedia", "video", "planted", "rings")
+BY_NAME_ONLY = ("ml_1m", "beauty")
 PROTOCOLS = ("temporal", "leave_one_out")
 
 # Where what has been had may come again, nothing is left out of the ranking.
@@ -48,9 +58,19 @@ def rings(n_users=600, n_rings=10, length=20, n_steps=12):
     return pd.DataFrame({"user_id": user, "item_id": item.ravel()})
 
 
+def path_of(name):
+    """Return the file of a set, or the folder; None where it needs none."""
+    if name not in FILES:
+        return None
+    path = ROOT / FILES[name]
+    if not path.exists():
+        raise FileNotFoundError(f"{name}: there is no {path}; SK_ATTENTION_DATA names the folder.")
+    return path
+
+
 def interactions(name):
     """Return user_id, item_id and, where it is known, timestamp."""
-    columns = ["user_id", "item_id", "timestamp"]
+    columns, path = ["user_id", "item_id", "timestamp"], path_of(name)
     if name == "retail":
         return load_online_retail().data[columns]
     if name == "planted":
@@ -58,8 +78,20 @@ def interactions(name):
     if name == "rings":
         return rings()
     if name == "movielens":
-        return fetch_movielens(ROOT / "ml-latest-small").data[columns]
-    return pd.read_csv(ROOT / FILES[name], sep=r"\s+", names=columns[:2], header=None)
+        return fetch_movielens(path).data[columns]
+    if name == "ml_1m":
+        # fields are parted by two colons: every other column is empty
+        return pd.read_csv(path, sep=":", header=None)[[0, 2, 6]].set_axis(columns, axis=1)
+    return histories(path)
+
+
+def histories(path):
+    """Return user_id and item_id of a file in order: an event a line, or a user with all items."""
+    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    n_items = [len(line) - 1 for line in lines]
+    user = np.repeat([int(line[0]) for line in lines], n_items)
+    item = [int(item) for line in lines for item in line[1:]]
+    return pd.DataFrame({"user_id": user, "item_id": item})
 
 
 def question(name, protocol, part):

@@ -82,6 +82,7 @@ REGISTRY = {
     "cornac_sasrec": partial(peers.Cornac, "SASRec"),
     "rectools_sasrec": partial(peers.RecTools, "SASRecModel", {}),
     "rectools_sasrec_20": partial(peers.RecTools, "SASRecModel", {"epochs": 20}),
+    "recbole_sasrec": partial(peers.RecBole, {}),
     "rectools_bert4rec": partial(peers.RecTools, "BERT4RecModel", {}),
 }
 
@@ -99,7 +100,7 @@ SEEDLESS = (
 # Those that run without another package, one of them on planted data only.
 OWN = ["sk_attention", "popular", "popular_lately", "sequential_rules", "true_probabilities"]
 
-DISTRIBUTIONS = {name: name for name in ("implicit", "skrecsys", "cornac", "rectools")}
+DISTRIBUTIONS = {name: name for name in ("implicit", "skrecsys", "cornac", "rectools", "recbole")}
 
 
 def package_version(name):

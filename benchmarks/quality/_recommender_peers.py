@@ -6,6 +6,7 @@ out are counted for all alike by `sk_attention.metrics.target_ranks`.
 """
 
 import random
+import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from benchmarks._recbole import sasrec_data
 from sk_attention.metrics import target_ranks
 
 SCORES_AT_A_TIME = 2**22
@@ -215,4 +217,59 @@ class RecTools(Peer):
         place = pd.Index(users).get_indexer(found["user_id"])
         out[np.unique(place)] = -np.inf
         out[place, found["item_id"].to_numpy()] = found["score"].to_numpy()
+        return out
+
+
+class RecBole(Peer):
+    """SASRec of RecBole, in an environment of its own: see benchmarks/requirements-recbole.txt.
+
+    Each user's last event is what it stops by, as it is meant to; it answers by the whole history.
+    """
+
+    def __init__(self, parameters, seed, n_threads):
+        self.parameters, self.seed = parameters, seed
+
+    def learn(self, events):
+        import torch
+        from recbole.data import data_preparation
+        from recbole.model.sequential_recommender import SASRec
+        from recbole.trainer import Trainer
+        from recbole.utils import init_seed
+
+        class InMemory(Trainer):
+            """Keeps the best weights here: its own files cannot be read by this torch."""
+
+            def _save_checkpoint(self, epoch, verbose=True, **kwargs):
+                self.best = {name: value.clone() for name, value in model.state_dict().items()}
+
+        X = pd.DataFrame({"user_id": events.user, "item_id": events.item})
+        with tempfile.TemporaryDirectory() as folder:
+            settings = {"seed": self.seed, "use_gpu": torch.cuda.is_available(), **self.parameters}
+            config, dataset = sasrec_data(X, folder, "valid_only", **settings)
+            init_seed(self.seed, reproducibility=True)
+            rows, validation, _ = data_preparation(config, dataset)
+            model = SASRec(config, rows.dataset).to(config["device"])
+            trainer = InMemory(config, model)
+            trainer.fit(rows, validation, verbose=False)
+        model.load_state_dict(trainer.best)
+        self.model, self.events, self.device = model.eval(), events, config["device"]
+        self.length = config["MAX_ITEM_LIST_LENGTH"]
+        self.tokens = dataset.field2id_token["item_id"][1:].astype(np.int64)  # 0 is padding
+
+    def scores(self, users):
+        import torch
+
+        code = np.zeros(self.events.n_items, dtype=np.int64)
+        code[self.tokens] = np.arange(1, len(self.tokens) + 1)
+        history = np.zeros((len(users), self.length), dtype=np.int64)
+        n_events = np.zeros(len(users), dtype=np.int64)
+        for row, user in enumerate(users):
+            own = code[self.events.history(user)[-self.length :]]
+            history[row, : len(own)], n_events[row] = own, len(own)
+        asked = {self.model.ITEM_SEQ: history, self.model.ITEM_SEQ_LEN: n_events}
+        with torch.inference_mode():
+            tensors = {name: torch.as_tensor(a, device=self.device) for name, a in asked.items()}
+            found = self.model.full_sort_predict(tensors).cpu().numpy()
+        out = np.full((len(users), self.events.n_items), -np.inf)
+        out[:, self.tokens] = found[:, 1:]
         return out

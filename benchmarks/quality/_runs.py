@@ -13,7 +13,7 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from benchmarks._common import environment, set_threads
+from benchmarks._common import commit, environment, set_threads
 from benchmarks.quality._scores import METRICS
 
 MAX_SCORED = 10_000
@@ -44,11 +44,18 @@ def options(doc, models):
     return parser
 
 
-def add_max_rows(parser):
-    """Add the option of benchmarks of tables that can be cut short."""
+def add_table_options(parser):
+    """Add the options of benchmarks of tables: which of OpenML, and how much of each."""
+    parser.add_argument("--openml", type=int, nargs="+", default=[], metavar="ID")
     parser.add_argument(
         "--max-rows", type=int, default=10_000, help="most rows to train on (default: 10000)"
     )
+
+
+def set_names(args, default):
+    """Return the sets that are asked for: `default` if no others are, those of OpenML last."""
+    sets = args.sets or ([] if args.openml else default)
+    return [*sets, *(f"openml_{data_id}" for data_id in args.openml)]
 
 
 def variant(text):
@@ -79,31 +86,40 @@ def read(path):
 
 
 def append(path, records):
-    """Add records to a CSV file, in its own order of columns."""
-    new = not path.exists() or path.stat().st_size == 0
+    """Add records to a CSV file, in its own order of columns; new columns come last."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = list(records[0]) if new else list(read_header(path))
-    with path.open("a", newline="", encoding="utf-8") as file:
+    old = _header(path)
+    names = list(dict.fromkeys([*old, *records[0]]))
+    rows = [] if old == names else read(path)
+    with path.open("a" if old == names else "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, restval="")
-        if new:
+        if old != names:
             writer.writeheader()
-        writer.writerows(records)
+        writer.writerows([*rows, *records])
 
 
-def read_header(path):
+def _header(path):
+    """Return the names of a file's columns, none if there is no such file."""
+    if not path.exists():
+        return []
     with path.open(newline="", encoding="utf-8") as file:
-        return next(csv.reader(file))
+        return next(csv.reader(file), [])
 
 
 def outstanding(jobs, rows, key):
     """Return the jobs whose values of ``key`` stand in no row.
 
-    A name that stands for other parameters than before would mix two models, so it is refused.
+    A name that stands for other parameters than before would mix two models, so it is refused;
+    rows of another commit are told of.
     """
     known = {row["model"]: row["parameters"] for row in rows}
     for job in jobs:
         if known.get(job["model"], job["parameters"]) != job["parameters"]:
             raise SystemExit(f"{job['model']} has other parameters in the file: name it anew.")
+    here = commit() or "unknown"
+    others = sorted({row.get("commit") or "unknown" for row in rows} - {here})
+    if others:
+        print(f"Warning: rows of commit {', '.join(others)} are kept; this is {here}.", flush=True)
     done = {tuple(row[name] for name in key) for row in rows}
     return [job for job in jobs if tuple(str(job[name]) for name in key) not in done]
 

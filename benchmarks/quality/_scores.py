@@ -89,3 +89,36 @@ def geometric_mean(ratios, n_draws=5000, seed=0):
     drawn = np.random.default_rng(seed).integers(len(logs), size=(n_draws, len(logs)))
     low, high = np.percentile(logs[drawn].mean(axis=1), [2.5, 97.5])
     return tuple(float(value) for value in np.exp([logs.mean(), low, high]))
+
+
+def clustered_mean(ratios, n_draws=2000, seed=0):
+    """Return the geometric mean of ratios and its 95 % bootstrap interval, by set, task and seed.
+
+    All tasks of a set share its seeds, so neither is independent of the other. The mean is over
+    tasks and seeds within a set, then over sets. Drawn anew are the sets, within each set its
+    tasks, and apart from them its seeds; a cell counts as often as its task times its seed.
+
+    Parameters
+    ----------
+    ratios : Series with the index levels "set", "task" and "seed"
+    """
+    if len(ratios) == 0:
+        return np.nan, np.nan, np.nan
+    tables = [rows.unstack("seed").to_numpy() for _, rows in np.log(ratios).groupby("set")]
+    rng = np.random.default_rng(seed)
+    # for each draw, one mean of each set for each place that a set may take
+    drawn = np.stack([_drawn_means(table, (n_draws, len(tables)), rng) for table in tables])
+    chosen = rng.integers(len(tables), size=(1, n_draws, len(tables)))
+    means = np.nanmean(np.take_along_axis(drawn, chosen, axis=0)[0], axis=1)
+    low, high = np.nanpercentile(means, [2.5, 97.5])
+    mean = np.mean([np.nanmean(table) for table in tables])
+    return tuple(float(value) for value in np.exp([mean, low, high]))
+
+
+def _drawn_means(table, shape, rng):
+    """Return means of (n_tasks, n_seeds) cells, nan where missing, rows and columns drawn anew."""
+    counts = [rng.multinomial(n, np.full(n, 1 / n), size=shape) for n in table.shape]
+    there = ~np.isnan(table)
+    cells = np.stack([np.where(there, table, 0.0), there])
+    total, n_cells = np.einsum("...t,cts,...s->c...", counts[0], cells, counts[1], optimize=True)
+    return np.divide(total, n_cells, out=np.full(shape, np.nan), where=n_cells > 0)

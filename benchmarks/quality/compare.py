@@ -4,7 +4,8 @@ Reads the files that `benchmarks.quality.tabular` writes and prints Markdown. A 
 a set is the mean over its seeds; its ratio is to the reference's mean over the same seeds. Ratios
 are averaged over sets as a geometric mean, with a 95 % bootstrap interval over sets. A set on which
 some model's log loss is below 0.02 counts by rank only: a ratio of two near-zeros says little.
-Ranks, AUC, accuracy and calibration error are means over the sets and seeds that every model has.
+Ranks, AUC, accuracy and calibration error are means over the sets and seeds that every model has;
+ratios of times are medians over sets. `--plot` draws ranks, log loss and times.
 
     python -m benchmarks.quality.compare results.csv --reference lightgbm --plot accuracy.png
 """
@@ -16,10 +17,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._common import markdown
+from benchmarks.quality import _plots
 from benchmarks.quality._scores import geometric_mean
 
 LEAST_LOSS = 0.02
-ENVIRONMENT = ("cpu", "gpu", "system", "python", "torch", "scikit-learn", "numpy", "threads")
+ENVIRONMENT = (
+    *("cpu", "gpu", "system", "python", "torch", "scikit-learn", "numpy", "threads"),
+    "commit",
+)
 
 
 def load(paths, **chosen):
@@ -129,36 +134,32 @@ def per_set(table, models):
 
 
 def plot(records, reference, path):
-    """Draw relative log loss with intervals, and relative fit time."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
+    """Draw mean rank, relative log loss with intervals, and relative times, best rank on top."""
     shown = [record for record in records if record["log_loss"][0] > 0]
-    shown.sort(key=lambda record: -record["log_loss"][0])
-    places = np.arange(len(shown))
-    colours = ["tab:orange" if r["model"] == "sk_attention" else "tab:blue" for r in shown]
-    figure, (left, right) = plt.subplots(
-        1, 2, sharey=True, figsize=(9, 1.5 + 0.35 * len(shown)), layout="constrained"
+    losses = [record["log_loss"] for record in shown]
+    _plots.draw(
+        [record["model"] for record in shown],
+        [record["model"] == "sk_attention" for record in shown],
+        [
+            _plots.Panel("mean rank", [record["rank"] for record in shown]),
+            _plots.Panel(
+                f"log loss / {reference}'s",
+                [mean for mean, _, _ in losses],
+                [ends for _, *ends in losses],
+                reference=1,
+            ),
+            _plots.Panel(
+                f"fit time / {reference}'s", [r["fit"] for r in shown], log=True, reference=1
+            ),
+            _plots.Panel(
+                f"predict time / {reference}'s",
+                [r["predict"] for r in shown],
+                log=True,
+                reference=1,
+            ),
+        ],
+        path,
     )
-    for place, record, colour in zip(places, shown, colours, strict=True):
-        mean, low, high = record["log_loss"]
-        left.errorbar(
-            mean, place, xerr=[[mean - low], [high - mean]], fmt="o", color=colour, capsize=3
-        )
-    right.scatter([record["fit"] for record in shown], places, color=colours)
-    right.set_xscale("log")
-    right.xaxis.set_major_formatter("{x:g}")
-    left.set_yticks(places, [record["model"] for record in shown])
-    left.set_xlabel(f"log loss relative to {reference} (less is better)")
-    right.set_xlabel(f"fit time relative to {reference} (median over sets)")
-    for axis in (left, right):
-        axis.axvline(1, color="grey", linewidth=1, zorder=0)
-        axis.grid(axis="x", alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
 
 
 def notes(table, models, failed):
@@ -167,7 +168,7 @@ def notes(table, models, failed):
     apart = ", ".join(sorted(near_zero(means))) or "none"
     n_common = where_all_are(table, models)["set"].nunique()
     where = ("part", "max_rows", *(name for name in ENVIRONMENT if name in table))
-    found = [f"{name} {' / '.join(map(str, table[name].unique()))}" for name in where]
+    found = [f"{name} {' / '.join(map(str, table[name].dropna().unique()))}" for name in where]
     lines = [
         f"Sets that count by rank only: {apart}. Sets with every model: {n_common}.",
         "Seeds: " + ", ".join(map(str, sorted(table["seed"].unique()))) + ".",

@@ -1,6 +1,7 @@
 """What does learning tasks together gain?
 
-Five open tables with 2 to 12 classification tasks (SK_ATTENTION_DATA, default ../shared/data).
+Five open tables with 2 to 12 classification tasks (SK_ATTENTION_DATA, default ../shared/data), and
+by `--openml 41465` OpenML sets that name several targets.
 `sk_attention` learns all tasks of a table at once; the others learn each on its own, or in a chain:
 
     sk_attention_single  one fit of ours per task, on its observed labels
@@ -13,19 +14,21 @@ The last two take no missing labels, and a case that has some is recorded as not
 models at their defaults; a `--variant` is fitted jointly, and one task at a time where its name
 ends in "_single". Rows are drawn anew for every seed: 60 % to train on, 20 % to choose by, 20 % to
 report; `--part test` trains on the first two. `--out` is appended after every fit and read at the
-start, so a run goes on where it stopped. Times are of all tasks together.
+start, so a run goes on where it stopped. What the tables tell, and `--plot` draws:
+`_multi_task_summary`.
 
     python -m benchmarks.quality.multi_task --sets cardiotocography --missing 0 0.6 --out gain.csv
 """
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks._common import markdown
-from benchmarks.quality import _data, _models, _multi_task_models, _runs
-from benchmarks.quality._scores import METRICS, geometric_mean, scores
+from benchmarks.quality import _data, _models, _multi_task_models, _multi_task_summary, _runs
+from benchmarks.quality._scores import scores
 
 KEY = ("part", "set", "seed", "missing", "model", "max_rows")
 KEPT_PER_CLASS = 2
@@ -98,29 +101,35 @@ def task_records(y, y_scored, probabilities, classes):
 
 def one_fit(job):
     """Return one record per task, or one that says why there is none."""
-    X, y, X_scored, y_scored = parts_of(job)
     base = {name: job[name] for name in KEY[:-1]}
-    base |= {"task": "", "n_train": len(X), "n_features": X.shape[1], "n_labels": ""}
-    base |= {"n_classes": "", "max_rows": job["max_rows"], **_runs.NOT_MEASURED, "error": ""}
+    base |= {"task": "", **dict.fromkeys(("n_train", "n_features", "n_labels", "n_classes"), "")}
+    base |= {"max_rows": job["max_rows"], **_runs.NOT_MEASURED, "error": ""}
     source = _multi_task_models.source(job["model"], job["parameters"])
-    if source in _multi_task_models.COMPLETE_ONLY and y.isna().any(axis=None):
-        records = [{"error": "not applicable: labels are missing"}]
-    else:
-        try:
-            with _runs.quietly():
-                _models.warm_up(_multi_task_models.BASES[source])
-                model = _multi_task_models.fresh(source, job)
-                seconds = _runs.timed_fit(model, X, y)
-                start = time.perf_counter()
-                probabilities = model.predict_proba(X_scored)
-                seconds["predict_s"] = time.perf_counter() - start
-            records = task_records(y, y_scored, probabilities, model.classes_)
-            records = [record | seconds for record in records]
-        except Exception as error:  # one model that fails must not end the others
-            records = [{"error": _runs.failure(error)}]
+    try:
+        X, y, X_scored, y_scored = parts_of(job)
+        base |= {"n_train": len(X), "n_features": X.shape[1]}
+        if source in _multi_task_models.COMPLETE_ONLY and y.isna().any(axis=None):
+            records = [{"error": "not applicable: labels are missing"}]
+        else:
+            records = fitted_records(source, job, (X, y), (X_scored, y_scored))
+    except Exception as error:  # a set or a model that fails must not end the others
+        records = [{"error": _runs.failure(error)}]
     peer = _models.package_version(_multi_task_models.BASES[source])
     where = _runs.where(job, job["threads"], peer)
     return [base | record | where for record in records]
+
+
+def fitted_records(source, job, train, scored):
+    """Return the scores of each task, and the seconds that all took together."""
+    with _runs.quietly():
+        _models.warm_up(_multi_task_models.BASES[source])
+        model = _multi_task_models.fresh(source, job)
+        seconds = _runs.timed_fit(model, *train)
+        start = time.perf_counter()
+        probabilities = model.predict_proba(scored[0])
+        seconds["predict_s"] = time.perf_counter() - start
+    records = task_records(train[1], scored[1], probabilities, model.classes_)
+    return [record | seconds for record in records]
 
 
 def all_jobs(args, models):
@@ -128,47 +137,11 @@ def all_jobs(args, models):
     return [
         {"part": args.part, "set": name, "seed": seed, "missing": missing, "model": model}
         | {"parameters": parameters, "max_rows": args.max_rows, "threads": args.threads}
-        for name in args.sets or _data.TASKS
+        for name in _runs.set_names(args, _data.TASKS)
         for missing in args.missing
         for seed in args.seeds
         for model, parameters in models
     ]
-
-
-# ---- the summary --------------------------------------------------------------------------------
-
-
-def gains(table, joint):
-    """Return one record per set, missing share and other model, over the tasks and seeds of both.
-
-    A ratio below 1 says that the joint model's log loss is the smaller one.
-    """
-    records = []
-    table = table.dropna(subset=["log_loss"])
-    for (name, missing), rows in table.groupby(["set", "missing"], sort=False):
-        wide = rows.pivot_table(
-            index=["seed", "task"], columns="model", values=["log_loss", "roc_auc"], sort=False
-        )
-        if ("log_loss", joint) not in wide:
-            continue
-        for other in wide["log_loss"].columns.drop(joint):
-            both = wide.dropna(subset=[("log_loss", joint), ("log_loss", other)])
-            if both.empty:
-                continue
-            ratio = both["log_loss"][joint] / both["log_loss"][other]
-            mean, low, high = geometric_mean(ratio)
-            records.append(
-                {
-                    "set": name,
-                    "missing": missing,
-                    "against": other,
-                    "seeds x tasks": len(both),
-                    "AUC, together": f"{both['roc_auc'][joint].mean():.4f}",
-                    "AUC, other": f"{both['roc_auc'][other].mean():.4f}",
-                    "log loss, together / other [95 %]": f"{mean:.3f} [{low:.3f}, {high:.3f}]",
-                }
-            )
-    return records
 
 
 def line(number, n_jobs, records):
@@ -187,11 +160,13 @@ def line(number, n_jobs, records):
 
 def main():
     parser = _runs.options(__doc__, list(_multi_task_models.BASES))
-    _runs.add_max_rows(parser)
+    _runs.add_table_options(parser)
     parser.add_argument(
         "--missing", type=float, nargs="+", default=[0.0], help="shares to hide (default: 0)"
     )
-    parser.add_argument("--joint", default="sk_attention", help="model that the table compares")
+    parser.add_argument("--joint", default="sk_attention", help="model that the tables compare")
+    parser.add_argument("--time", choices=["fit_s", "fit_cpu_s"], default="fit_s")
+    parser.add_argument("--plot", type=Path, help="PNG file")
     args = parser.parse_args()
     wanted = all_jobs(args, _runs.models_of(args, _multi_task_models.BASES, parser))
     rows = _runs.read(args.out)
@@ -200,11 +175,18 @@ def main():
         print(line(number, len(jobs), records), flush=True)
         rows += records
     keys = {tuple(str(job[name]) for name in KEY) for job in wanted}
-    table = pd.DataFrame([r for r in rows if tuple(str(r[name]) for name in KEY) in keys])
-    # Rows that were read are text.
-    numbers = ["seed", "missing", *METRICS]
-    table[numbers] = table[numbers].apply(pd.to_numeric)
-    print(f"\n{markdown(gains(table, args.joint))}")
+    rows = [row for row in rows if tuple(str(row[name]) for name in KEY) in keys]
+    summarize(_multi_task_summary.measured(pd.DataFrame(rows), args.time), args)
+
+
+def summarize(table, args):
+    """Print what was gained, and draw it if asked to."""
+    print(f"\n{markdown(_multi_task_summary.gains(table, args.joint, args.time))}")
+    records = _multi_task_summary.over_all_sets(table, args.joint, args.time)
+    cells = [_multi_task_summary.rounded(record, args.joint) for record in records]
+    print(f"\nOver all sets, relative to {args.joint}:\n\n{markdown(cells)}")
+    if args.plot:
+        _multi_task_summary.plot(records, args.joint, args.plot)
 
 
 if __name__ == "__main__":

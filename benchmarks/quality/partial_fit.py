@@ -17,12 +17,12 @@ import pandas as pd
 import torch
 
 from benchmarks._common import Record, parser, report, set_threads
-from sk_attention import AttentionRecommender, recommender
+from sk_attention import AttentionRecommender, _history_training
 from sk_attention.datasets import make_interactions
 from sk_attention.metrics import ndcg_at_k
 
 SIZES = {"embedding_dim": 32, "n_layers": 1, "max_history": 20, "dropout": 0.1, "max_epochs": 40}
-PLACED = recommender.place_items
+PLACED = _history_training.place_items
 
 
 def at_the_mean(net: Any, rows: Any, codes: torch.Tensor) -> None:
@@ -43,7 +43,8 @@ def learned(
         return AttentionRecommender(random_state=seed, **SIZES).fit(so_far)
     if way == "recorded only":
         return model.update_history(chunk)
-    recommender.place_items = at_the_mean if way == "partial_fit, items at the mean" else PLACED
+    at_mean = way == "partial_fit, items at the mean"
+    _history_training.place_items = at_the_mean if at_mean else PLACED
     return model.partial_fit(chunk)
 
 

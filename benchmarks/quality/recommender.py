@@ -1,9 +1,10 @@
 """How good are recommendations beside what is popular, and beside other recommenders?
 
-Sets and what is asked of them: `_recommender_data`. "temporal" asks for each user's first
-interaction after a cut in time, and is the honest one; "leave_one_out" asks for each user's last,
-as most papers do, and knows the future of the others. All items are ranked, ties share their
-places, unknown items are misses. Intervals are bootstraps over users.
+Sets and what is asked of them: `_recommender_data`; `--sets ml_1m beauty` reads files that are to
+be fetched first. "temporal" asks for each user's first interaction after a cut in time, and is the
+honest one; "leave_one_out" asks for each user's last, as most papers do, and knows the future of
+the others. All items are ranked, ties share their places, unknown items are misses. Intervals are
+bootstraps over users.
 
 `--part validation` asks within what "test" trains on: whoever changes a default looks at this.
 
@@ -28,6 +29,7 @@ from benchmarks.quality import _recommender_data, _recommender_models, _runs
 from sk_attention.metrics import bootstrap_interval, hit_rate_at_k, ndcg_at_k
 
 KEY = ("part", "set", "protocol", "seed", "model")
+OF_SET = ("n_train", "n_asked", "n_new_users", "n_unknown_items")
 NOT_MEASURED = (
     *("ndcg", "low", "high", "ndcg_known_users", "hit_rate"),
     *("fit_s", "fit_cpu_s", "score_cpu_s", "passes"),
@@ -36,16 +38,13 @@ NOT_MEASURED = (
 
 def one_fit(job):
     """Return one record: a model fitted and asked, or why it could not be."""
-    asked_of = _recommender_data.question(job["set"], job["protocol"], job["part"])
-    record = {name: job[name] for name in KEY}
-    train, asked = asked_of
-    record |= {"n_train": len(train), "n_asked": len(asked)}
-    record |= {"n_new_users": int((~asked["user_id"].isin(train["user_id"])).sum())}
-    record |= {"n_unknown_items": int((~asked["item_id"].isin(train["item_id"])).sum())}
-    record |= {**dict.fromkeys(NOT_MEASURED, ""), "error": ""}
+    record = {name: job[name] for name in KEY} | dict.fromkeys((*OF_SET, *NOT_MEASURED), "")
+    record |= {"error": ""}
     peer = ""
     try:
         peer = "" if job["parameters"] else _recommender_models.package_version(job["model"])
+        asked_of = _recommender_data.question(job["set"], job["protocol"], job["part"])
+        record |= sizes(*asked_of)
         with _runs.quietly():
             model, seconds, ranks = fitted_ranks(job, asked_of)
         ndcg = ndcg_at_k(*ranks, average=None)
@@ -56,6 +55,14 @@ def one_fit(job):
     except Exception as error:  # one peer that fails must not end the others
         record["error"] = _runs.failure(error)
     return [record | _runs.where(job, job["threads"], peer)]
+
+
+def sizes(train, asked):
+    """Return how much there is to learn from, and how much is asked."""
+    is_new = ~asked["user_id"].isin(train["user_id"])
+    is_unknown = ~asked["item_id"].isin(train["item_id"])
+    counts = len(train), len(asked), int(is_new.sum()), int(is_unknown.sum())
+    return dict(zip(OF_SET, counts, strict=True))
 
 
 def fitted_ranks(job, asked_of):
@@ -128,6 +135,14 @@ def main():
     )  # fmt: skip
     parser.add_argument("--values", help="folder for NDCG user by user, which must exist")
     args = parser.parse_args()
+    for name in args.sets or ():
+        if name not in (*_recommender_data.SETS, *_recommender_data.BY_NAME_ONLY):
+            parser.error(f"no such set: {name}")
+    try:
+        for name in args.sets or _recommender_data.SETS:
+            _recommender_data.path_of(name)
+    except FileNotFoundError as error:
+        parser.error(str(error))
     args.values = args.values and str(Path(args.values).resolve())
     wanted = all_jobs(args, _runs.models_of(args, _recommender_models.REGISTRY, parser))
     jobs = _runs.outstanding(wanted, _runs.read(args.out), KEY)

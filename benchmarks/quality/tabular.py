@@ -39,15 +39,16 @@ def rows_of(name, seed, part, max_rows):
 
 def one_fit(job):
     """Return one record: a model fitted and scored, or why it could not be."""
-    X, y, train, scored = rows_of(job["set"], job["seed"], job["part"], job["max_rows"])
     record = {name: job[name] for name in ("part", "set", "seed", "model")}
-    record |= {"n_train": len(train), "n_features": X.shape[1]}
-    record |= {"n_classes": len(np.unique(y[train])), "max_rows": job["max_rows"]}
-    record |= {**_runs.NOT_MEASURED, "error": ""}
+    record |= dict.fromkeys(("n_train", "n_features", "n_classes"), "")
+    record |= {"max_rows": job["max_rows"], **_runs.NOT_MEASURED, "error": ""}
     peer = ""
     try:
         source = "sk_attention" if job["parameters"] else job["model"]
         peer = _models.package_version(source)
+        X, y, train, scored = rows_of(job["set"], job["seed"], job["part"], job["max_rows"])
+        record |= {"n_train": len(train), "n_features": X.shape[1]}
+        record |= {"n_classes": len(np.unique(y[train]))}
         with _runs.quietly():
             _models.warm_up(source)
             parameters = json.loads(job["parameters"]) if job["parameters"] else None
@@ -57,15 +58,14 @@ def one_fit(job):
             probabilities = model.predict_proba(X.iloc[scored])
             seconds["predict_s"] = time.perf_counter() - start
         record |= scores(y[scored], probabilities, model.classes_) | seconds
-    except Exception as error:  # one peer that fails must not end the others
+    except Exception as error:  # a set or a peer that fails must not end the others
         record["error"] = _runs.failure(error)
     return [record | _runs.where(job, job["threads"], peer)]
 
 
 def all_jobs(args, models):
     """Return one job per set, seed and model, all models of a set and seed in a row."""
-    sets = args.sets if args.sets or args.openml else _data.single_task_sets()
-    names = [*(sets or []), *(f"openml_{data_id}" for data_id in args.openml)]
+    names = _runs.set_names(args, _data.single_task_sets())
     return [
         {"part": args.part, "set": name, "seed": seed, "model": model, "parameters": parameters}
         | {"max_rows": args.max_rows, "threads": args.threads}
@@ -88,8 +88,7 @@ def line(number, n_jobs, record):
 
 def main():
     parser = _runs.options(__doc__, _models.DEFAULT)
-    _runs.add_max_rows(parser)
-    parser.add_argument("--openml", type=int, nargs="+", default=[], metavar="ID")
+    _runs.add_table_options(parser)
     args = parser.parse_args()
     wanted = all_jobs(args, _runs.models_of(args, _models.REGISTRY, parser))
     jobs = _runs.outstanding(wanted, _runs.read(args.out), KEY)

@@ -1,30 +1,56 @@
-"""What does it cost to train next-item recommenders, beside RecBole's SASRec?
+"""What does it cost to train next-item recommenders, beside RecTools' and RecBole's SASRec?
 
 Made-up histories of 5 to 50 events over some thousand items, popular ones more often (Zipf),
-without times: the same for both. Both have vectors of 64 numbers, two blocks of two heads, and
-cross entropy over all items. RecBole makes a row of each target with its history padded to 50; ours
-are windows of up to 50 targets. What is counted is targets per CPU second, padding not among them:
-passes 2 and 3 of a training, so that preparing the tables is not in it.
+without times: the same for all. All have vectors of 64 numbers, two blocks of two heads, and cross
+entropy over all items. RecBole makes a row of each target with its history padded to 50, in batches
+of 2,048 targets; ours are windows of up to 50 targets, RecTools' are whole histories padded to 50,
+in batches of 128. Each has its own optimiser and dropout.
 
-RecBole needs an environment of its own (`requirements-recbole.txt`), in which ours runs too:
+What is counted is targets per second, by the clock and of the CPU, padding not among them: passes 2
+and 3 of a training, so that preparing the tables is not in it. `--device cuda` is for ours.
 
-    ../recbole-venv/bin/python -m benchmarks.speed.next_item_training --users 1000
+The others need environments of their own (`requirements-rectools.txt`, `requirements-recbole.txt`),
+in which ours runs too:
+
+    ../recbole-venv/bin/python -m benchmarks.speed.next_item_training --models ours recbole
+    ../rectools-venv/bin/python -m benchmarks.speed.next_item_training --models ours rectools
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import tempfile
 import time
-from pathlib import Path
+import warnings
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 
-from benchmarks._common import Record, in_fresh_process, parser, report, set_threads
+from benchmarks._common import Record, in_fresh_process, parser, report, set_threads, synchronize
+from benchmarks._recbole import sasrec_data
 
-LENGTH, DIMS, BLOCKS, HEADS = 50, 64, 2, 2
+LENGTH, DIMS, BLOCKS, HEADS, PASSES = 50, 64, 2, 2, 3
+
+
+class Clock:
+    """Takes the seconds of each pass, by the clock and of the CPU."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+        self.seconds: list[tuple[float, float]] = []
+        self._began = 0.0, 0.0
+
+    def start(self) -> None:
+        synchronize(self.device)
+        self._began = time.perf_counter(), time.process_time()
+
+    def stop(self) -> None:
+        synchronize(self.device)
+        wall, cpu = self._began
+        self.seconds.append((time.perf_counter() - wall, time.process_time() - cpu))
 
 
 def histories(n_users: int, n_items: int) -> pd.DataFrame:
@@ -36,22 +62,21 @@ def histories(n_users: int, n_items: int) -> pd.DataFrame:
     return pd.DataFrame({"user_id": user, "item_id": item})
 
 
-def ours(case: Record) -> Record:
-    """Measure two passes of ours, after one that is not counted."""
+def ours(X: pd.DataFrame, device: str) -> tuple[int, Clock]:
+    """Return how many targets a pass of ours has, and its clock."""
     from skorch.callbacks import Callback
 
     from sk_attention import AttentionRecommender
 
-    seconds: list[float] = []
+    clock = Clock(device)
 
-    class Clock(Callback):  # type: ignore[misc]
+    class Passes(Callback):  # type: ignore[misc]
         def on_epoch_begin(self, net: object, **kwargs: object) -> None:
-            self.start = time.process_time()
+            clock.start()
 
         def on_epoch_end(self, net: object, **kwargs: object) -> None:
-            seconds.append(time.process_time() - self.start)
+            clock.stop()
 
-    X = histories(case["users"], case["items"])
     AttentionRecommender(
         embedding_dim=DIMS,
         n_layers=BLOCKS,
@@ -59,86 +84,131 @@ def ours(case: Record) -> Record:
         max_history=LENGTH,
         loss="cross_entropy",
         early_stopping=False,
-        max_epochs=3,
-        callbacks=[Clock()],
+        max_epochs=PASSES,
+        callbacks=[Passes()],
+        device=device,
         random_state=0,
     ).fit(X)
-    return targets_per_second(case, len(X), float(np.mean(seconds[1:])))
+    return len(X), clock
 
 
-def recbole(case: Record) -> Record:
-    """Measure two passes of RecBole's SASRec, after one that is not counted."""
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
+def rectools(X: pd.DataFrame, device: str) -> tuple[int, Clock]:
+    """Return how many targets a pass of RecTools' SASRec has, and its clock.
+
+    It leaves out each user's first event.
+    """
+    from pytorch_lightning import Callback, Trainer
+    from rectools.dataset import Dataset
+    from rectools.models import SASRecModel
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    clock = Clock(device)
+
+    class Passes(Callback):  # type: ignore[misc]
+        def on_train_epoch_start(self, *args: object) -> None:
+            clock.start()
+
+        def on_train_epoch_end(self, *args: object) -> None:
+            clock.stop()
+
+    def trainer() -> Trainer:
+        return Trainer(
+            max_epochs=PASSES,
+            min_epochs=PASSES,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            logger=False,
+            enable_checkpointing=False,
+            accelerator=device,
+            devices=1,
+            callbacks=[Passes()],
+        )
+
+    moments = pd.Timestamp("2000-01-01") + pd.to_timedelta(np.arange(len(X)), unit="s")
+    SASRecModel(
+        n_factors=DIMS,
+        n_blocks=BLOCKS,
+        n_heads=HEADS,
+        session_max_len=LENGTH,
+        loss="softmax",
+        get_trainer_func=trainer,
+    ).fit(Dataset.construct(X.assign(weight=1.0, datetime=moments)))
+    return len(X) - X["user_id"].nunique(), clock
+
+
+def recbole(X: pd.DataFrame, device: str) -> tuple[int, Clock]:
+    """Return how many targets a pass of RecBole's SASRec has, and its clock.
+
+    It leaves out each user's first event, and the last two, which it keeps for itself.
+    """
+    from recbole.data import data_preparation
     from recbole.model.sequential_recommender import SASRec
     from recbole.trainer import Trainer
 
     logging.disable(logging.WARNING)
-    X = histories(case["users"], case["items"])
-    table = X.assign(timestamp=np.arange(len(X)))
-    table.columns = ["user_id:token", "item_id:token", "timestamp:float"]
+    clock = Clock(device)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "made_up").mkdir()
-        table.to_csv(Path(folder) / "made_up" / "made_up.inter", sep="\t", index=False)
-        config = Config(
-            model="SASRec",
-            dataset="made_up",
-            config_dict={
-                "data_path": folder,
-                "checkpoint_dir": folder,
-                "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
-                "MAX_ITEM_LIST_LENGTH": LENGTH,
-                "hidden_size": DIMS,
-                "inner_size": 4 * DIMS,
-                "n_layers": BLOCKS,
-                "n_heads": HEADS,
-                "loss_type": "CE",
-                "train_neg_sample_args": None,
-                "use_gpu": False,
-                "show_progress": False,
-                "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"},
-            },
+        config, dataset = sasrec_data(
+            X,
+            folder,
+            "valid_and_test",
+            MAX_ITEM_LIST_LENGTH=LENGTH,
+            hidden_size=DIMS,
+            inner_size=4 * DIMS,
+            n_layers=BLOCKS,
+            n_heads=HEADS,
+            use_gpu=False,
         )
-        dataset = create_dataset(config)
         rows, _, _ = data_preparation(config, dataset)
-        model = SASRec(config, rows.dataset)
-        trainer = Trainer(config, model)
-        trainer._train_epoch(rows, 0)
-        start = time.process_time()
-        for number in (1, 2):
+        trainer = Trainer(config, SASRec(config, rows.dataset))
+        for number in range(PASSES):
+            clock.start()
             trainer._train_epoch(rows, number)
-        seconds = (time.process_time() - start) / 2
-    return targets_per_second(case, len(rows.dataset), seconds)
+            clock.stop()
+    return len(rows.dataset), clock
 
 
-def targets_per_second(case: Record, n_targets: int, seconds: float) -> Record:
+MODELS = {"ours": ours, "rectools": rectools, "recbole": recbole}
+DISTRIBUTIONS = {"ours": "sk-attention", "rectools": "rectools", "recbole": "recbole"}
+
+
+def run_case(case: Record) -> Record:
+    """Measure the passes of a model after the first."""
+    X = histories(case["users"], case["items"])
+    n_targets, clock = MODELS[case["model"]](X, case["device"])
+    wall, cpu = np.mean(clock.seconds[1:], axis=0)
     return {
-        "model": case["model"],
-        "users": case["users"],
-        "items": case["items"],
+        **case,
+        "version": version(DISTRIBUTIONS[case["model"]]),
         "targets in a pass": n_targets,
-        "CPU s a pass": round(seconds, 2),
-        "targets per CPU s": round(n_targets / seconds),
+        "s a pass": round(wall, 3),
+        "CPU s a pass": round(cpu, 3),
+        "targets per s": round(n_targets / wall),
+        "targets per CPU s": round(n_targets / cpu),
     }
 
 
 def main() -> None:
-    options = parser(__doc__, repeats=1)
+    options = parser(__doc__, repeats=None)
+    options.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of ours")
     options.add_argument("--users", type=int, default=500)
     options.add_argument("--items", type=int, nargs="+", default=[2_000, 20_000])
-    options.add_argument("--models", nargs="+", default=["ours", "recbole"])
-    options.add_argument("--case", help="for the script itself: one case, as JSON")
+    options.add_argument("--models", nargs="+", default=["ours", "recbole"], choices=list(MODELS))
+    options.add_argument("--case", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     set_threads(chosen.threads or 1)
     if chosen.case:
-        case = json.loads(chosen.case)
-        print(json.dumps({"ours": ours, "recbole": recbole}[case["model"]](case)))
+        print(json.dumps(run_case(json.loads(chosen.case))))
         return
     records = []
     for n_items in chosen.items:
         for model in chosen.models:
-            case = {"model": model, "users": chosen.users, "items": n_items}
-            records.append(in_fresh_process("benchmarks.speed.next_item_training", case, 1))
+            device = chosen.device if model == "ours" else "cpu"
+            case = {"model": model, "users": chosen.users, "items": n_items, "device": device}
+            records.append(
+                in_fresh_process("benchmarks.speed.next_item_training", case, chosen.threads or 1)
+            )
             print(records[-1], flush=True)
     report("Training", records, chosen)
 

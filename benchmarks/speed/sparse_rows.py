@@ -26,6 +26,7 @@ from benchmarks._common import (
     Record,
     forget_peak,
     in_fresh_process,
+    networks,
     parser,
     peak_bytes,
     report,
@@ -74,7 +75,7 @@ def run_case(case: Record) -> Record:
     return {
         "X": f"{case['kind']}, {X.shape[0]} x {X.shape[1]}",
         "values a row": round(stored / len(y)),
-        "numbers a token": model.net_.module_.reading.query.shape[1],
+        "numbers a token": networks(model)[0].reading.query.shape[1],
         "s a pass": round(statistics.median(seconds[1:]), 3),
         "peak MiB": round((peak_bytes() - before) / MIB),
         "X made dense, MiB": round(X.shape[0] * X.shape[1] * 8 / MIB),
