@@ -211,7 +211,10 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
 
     def _follows(self, queries: Queries) -> Follows:
         latest = queries.by_lag(queries.item, min(REACH, self.max_history))
-        return Follows(self._transitions, self.transition_weight_, latest)
+        own = queries.own
+        if own is not None:
+            own = self._transitions.counted_of(self._histories, own)
+        return Follows(self._transitions, self.transition_weight_, latest, own)
 
     def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
         return (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)

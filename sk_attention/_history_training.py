@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -363,10 +364,17 @@ class HistoryTrainingMixin(ForetellingMixin):
             scores = scores.clip(0.0, 1.0)  # rounding
             self.temperature_ = getattr(self, "temperature_", 1.0)
             self.transition_weight_ = getattr(self, "transition_weight_", 0.0)
-            self._transitions = Transitions(self._histories, len(self.items_))
+            self._count_transitions()
             self._take_vectors()
         self.validation_scores_ = scores if len(scores) else None
         self.attention_weights_ = self._mean_attention()
+
+    def _count_transitions(self) -> None:
+        """Count what followed what by now, in all events."""
+        counted = np.ones(len(self._histories), dtype=bool)
+        codes = {**self._histories.codes, "counted": counted}
+        self._histories = replace(self._histories, codes=codes)
+        self._transitions = Transitions(self._histories, len(self.items_))
 
     def _mean_attention(self) -> NDArray[np.float64]:
         """Return where users look (1, max_history): now, or for the last event of each."""

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -18,7 +19,7 @@ from ._recording import has_items, ranks_items
 from ._retrieval import Catalogue, Excluded, Known, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.histories import Histories
-from .data.queries import Queries, count_own, have_later_events, past_events
+from .data.queries import Queries, have_later_events, own_events, past_events
 
 
 class RecommendingMixin(AskingMixin):
@@ -240,11 +241,7 @@ class RecommendingMixin(AskingMixin):
     def _together(self, rows: Asked, queries: Any) -> tuple[NDArray[np.intp], Asked]:
         """Return the number of each row's question, and the questions: none sees its own rows."""
         assert rows.items is not None
-        n_own = np.zeros(len(rows.users), dtype=np.int64)
-        if self._has_times:
-            n_own = count_own(self._histories, rows.users, rows.at, rows.items)
-            if (have_later_events(self._histories, rows.users, rows.at) & (n_own == 0)).any():
-                warn_of_leak(self)
+        own = self._own_events(rows)
         if queries is None:
             return np.arange(len(rows.users)), rows
         _, first, query, n_rows = np.unique(
@@ -255,17 +252,30 @@ class RecommendingMixin(AskingMixin):
             len(query) != len(rows.users)
             or (users[query] != rows.users).any()
             or (at[query] != rows.at).any()
-            or any((own[first][query] != own).any() for own in rows.contexts())
+            or any((codes[first][query] != codes).any() for codes in rows.contexts())
         ):
             raise ValueError(
                 "queries must hold one label per row of X, the same only for rows of one user, "
                 "time and context."
             )
-        known = np.bincount(query, n_own) > 0
+        asking = np.ones(len(query), dtype=bool), (query, np.arange(len(query)))
+        own = sp.csr_array(asking, shape=(len(first), len(query))) @ own
+        known = np.diff(own.indptr) > 0
         # nothing of that moment is seen where several rows of it are to be foretold
         at = np.where(known & (n_rows > 1), np.nextafter(at, -np.inf), at)
         codes = {name: values[first] for name, values in rows.codes.items()}
-        return query, Asked(users, items, at, codes)
+        return query, Asked(users, items, at, codes, own)
+
+    def _own_events(self, rows: Asked) -> sp.csr_array:
+        """Return which events the rows are (n_rows, n_events); warn of rows that have leaked."""
+        if not self._has_times:
+            return sp.csr_array((len(rows.users), len(self._histories)), dtype=bool)
+        assert rows.items is not None
+        own = own_events(self._histories, rows.users, rows.at, rows.items)
+        later = have_later_events(self._histories, rows.users, rows.at)
+        if (later & (np.diff(own.indptr) == 0)).any():
+            warn_of_leak(self)
+        return own
 
     def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
         """Return which items nobody is to get (n_items,)."""

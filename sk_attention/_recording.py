@@ -208,7 +208,7 @@ class RecordingMixin:
     ) -> NDArray[np.bool_]:
         """Add rows with these item codes to the histories, and return which events are new."""
         user = columns[self._roles.who_and_what[0]]
-        old = self._histories
+        old, added = self._histories, {"counted": np.zeros(len(items), dtype=bool), **added}
         self._user_ids, codes = self._user_ids.joined(user)
         self.users_ = self._user_ids.values_
         users = np.concatenate([codes[old.users + 1], self._user_ids.codes(user)]) - 1

@@ -45,14 +45,21 @@ class Follows(NamedTuple):
     transitions: Transitions
     weight: float
     latest: NDArray[np.int64]  # (n_queries, n_lags), codes of items, the latest first
+    own: sp.csr_array | None = None  # what the queries themselves added to the counts
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Follows:
+        """Return the same for some of the queries."""
+        own = None if self.own is None else self.own[rows]
+        return self._replace(latest=self.latest[rows], own=own)
 
     def gains(self) -> sp.csr_array:
         """Return what it adds to the scores (n_queries, n_items)."""
-        return self.transitions.gains(self.latest) * np.float32(self.weight)
+        return self.transitions.gains(self.latest, self.own) * np.float32(self.weight)
 
     def pair_gains(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what it adds to the score of one item each (n_queries,), by its position."""
-        return self.transitions.pair_gains(self.latest, items) * np.float32(self.weight)
+        gains = self.transitions.pair_gains(self.latest, items, self.own)
+        return gains * np.float32(self.weight)
 
 
 class Known(NamedTuple):
@@ -68,9 +75,7 @@ class Known(NamedTuple):
 
     def take(self, rows: slice | NDArray[np.intp]) -> Known:
         """Return what is known of some of them."""
-        if self.follows is None:
-            return Known(self.hidden[rows])
-        follows = self.follows._replace(latest=self.follows.latest[rows])
+        follows = None if self.follows is None else self.follows.take(rows)
         return Known(self.hidden[rows], follows)
 
     def with_followers(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
