@@ -248,7 +248,7 @@ class ForetellingMixin(SurroundingsMixin):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions to be foretold.
         y : array-like of shape (n_samples,), default=None
-            Their labels; not used where items are ranked.
+            Their labels. Where items are ranked, rows of 0 or less are not to be foretold.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 

@@ -88,7 +88,8 @@ class RecommendingMixin(AskingMixin):
         blocked : array-like of items, default=None
             Items not to recommend.
         filter_seen : bool, default=True
-            Whether to leave out what is in the user's history.
+            Whether to leave out what is in the user's history, and what the user turned down: rows
+            of ``fit`` with a ``y`` of 0 or less.
         at : object, default=None
             When to recommend, a time like those of ``fit``: events after it are not looked at.
             None is the time of the last interaction in ``fit``.
@@ -212,7 +213,8 @@ class RecommendingMixin(AskingMixin):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions to be foretold.
         y : array-like of shape (n_samples,), default=None
-            Relevance, where there are no users and items; else not used.
+            Relevance. Rows of 0 or less were turned down, and are not to be foretold. Without users
+            and items, what is to be foretold.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -298,7 +300,14 @@ class RecommendingMixin(AskingMixin):
         if not filter_seen:
             nothing = np.zeros(0, dtype=np.int64)
             return nothing, nothing
-        return seen_items(source, *past_events(source, users, at))
+        seen = seen_items(source, *past_events(source, users, at))
+        if source is not self._histories or not len(self._disliked):
+            return seen
+        events = self._disliked.events
+        disliked = seen_items(events, *past_events(events, users, at))
+        query, item = np.hstack([seen, disliked])
+        order = np.argsort(query, kind="stable")
+        return query[order], item[order]
 
 
 def check_k(k: Any) -> None:

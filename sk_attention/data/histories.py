@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -122,6 +122,36 @@ def event_order(users: NDArray[Any], times: NDArray[np.float64] | None) -> NDArr
     return np.argsort(users, kind="stable") if times is None else np.lexsort((times, users))
 
 
+def regrouped(histories: Histories, codes: NDArray[np.int64], n_users: int) -> Histories:
+    """Give the users other codes.
+
+    Parameters
+    ----------
+    histories : Histories
+        All events.
+    codes : ndarray of shape (n_old_users + 1,), dtype int64
+        The new code of each user, both counted from 1; that of 0 is not read.
+    n_users : int
+        Number of users, of whom some may have no events.
+
+    Returns
+    -------
+    histories : Histories
+        The same events, those of a user in the same order.
+    """
+    users = codes[histories.users + 1] - 1
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users, minlength=n_users)
+    return Histories(
+        histories.items[order],
+        histories.times[order],
+        histories.weight[order],
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        histories.sessions[order],
+        {name: values[order] for name, values in histories.codes.items()},
+    )
+
+
 def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArray[np.float64]:
     r"""Weigh the events of each item, the less the older they are.
 
@@ -154,6 +184,14 @@ def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArra
     return weights[1:]
 
 
+class Disliked(NamedTuple):
+    """Items that users turned down, sorted by the events before which they did so."""
+
+    event: NDArray[np.int64]  # positions in the histories
+    item: NDArray[np.int64]  # codes
+    weight: NDArray[np.float64]  # 1 as much as the mean target
+
+
 class Windows(torch.utils.data.Dataset[Batch]):
     """Stretches of histories to train on or to score.
 
@@ -174,6 +212,8 @@ class Windows(torch.utils.data.Dataset[Batch]):
         Where the tensors lie.
     of_users : mapping of str to ndarray of shape (n_users, ...) or Ragged, default=None
         What is known of the users.
+    disliked : Disliked or None, default=None
+        What was turned down where the events are targets.
     """
 
     def __init__(
@@ -185,6 +225,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
         start: int,
         device: Any = "cpu",
         of_users: Mapping[str, Any] | None = None,
+        disliked: Disliked | None = None,
     ) -> None:
         before = np.concatenate([[start], histories.items[:-1]])
         time_before = np.concatenate([histories.times[:1], histories.times[:-1]])
@@ -216,6 +257,12 @@ class Windows(torch.utils.data.Dataset[Batch]):
         }
         self.user = tensor(histories.users[first])
         self.first, self.last = tensor(first), tensor(last)
+        self.disliked: tuple[Tensor, Tensor] | None = None
+        if disliked is not None:
+            self.disliked = tensor(disliked.item), tensor(disliked.weight.astype(np.float32))
+            counts = np.bincount(disliked.event, minlength=len(histories))
+            self.n_disliked = tensor(counts)
+            self.first_disliked = tensor(np.cumsum(counts) - counts)
         self.n_windows = len(first)
 
     def __len__(self) -> int:
@@ -237,12 +284,29 @@ class Windows(torch.utils.data.Dataset[Batch]):
             else is known of the event before, and ``context.*`` of the next one when it is asked
             for; ``user.*`` (B, F): of the user; ``position`` (N,): where in the flat B x L the
             targets are; ``asked.*`` (N, F): what is known of them when they are asked for;
-            ``weight`` (N,).
+            ``weight`` (N,). Where anything was turned down, ``disliked`` (M,), codes of these
+            items, ``disliked_target`` (M,), at which of the targets, and ``disliked_weight`` (M,).
         target : Tensor of shape (N,), dtype int64
             Item codes.
         """
         inputs, event = self._inputs(chosen)
+        if self.disliked is not None:
+            inputs |= self._dislikes(event)
         return inputs, self.item[event]
+
+    def _dislikes(self, event: Tensor) -> dict[str, Tensor]:
+        """Return what was turned down at the events (N,)."""
+        assert self.disliked is not None
+        item, weight = self.disliked
+        count = self.n_disliked[event]
+        target = torch.arange(len(event), device=event.device).repeat_interleave(count)
+        turn = torch.arange(len(target), device=event.device) - (count.cumsum(0) - count)[target]
+        chosen = self.first_disliked[event][target] + turn
+        return {
+            "disliked": item[chosen],
+            "disliked_target": target,
+            "disliked_weight": weight[chosen],
+        }
 
     def _inputs(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return what the network reads of some windows, and which events the targets are."""
