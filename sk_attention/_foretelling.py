@@ -258,6 +258,11 @@ class ForetellingMixin(SurroundingsMixin):
             NDCG@10 of all items that are new to the user, for ``task="ranking"``: items that nobody
             met in ``fit`` are misses. Mean accuracy for classes. R^2 for numbers, and for the
             relevance of rows without users and items.
+
+        Warns
+        -----
+        LeakageWarning
+            If a row that was not in ``fit`` is older than what its user did there.
         """
         return float(self._answers.score(X, y, sample_weight))
 
