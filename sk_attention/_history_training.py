@@ -23,11 +23,11 @@ from .data.histories import (
     OutcomeWindows,
     WindowBatches,
     Windows,
-    item_weights,
     latest_items,
     training_windows,
     windows_with,
 )
+from .data.popularity import item_weights
 from .data.sessions import gap_seconds, parting_gap
 from .data.transitions import REACH, Transitions
 from .nn.calibration import best_temperature_and_weight
@@ -404,8 +404,10 @@ class HistoryTrainingMixin(ForetellingMixin):
             items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
         lately = item_weights(self._histories, len(bias), HALF_LIFE)
-        lately[lately == 0] = lately[lately > 0].min() / 2  # nobody met what is only described
+        least = lately[lately > 0].min() / 2
+        lately[lately == 0] = least  # nobody met what is only described
         popular = np.log(lately / lately.sum()).astype(np.float32)
+        self._keep_popular(popular, np.log(least / lately.sum()))
         vectors = np.column_stack([items, popular - bias])
         index = None if self.index is None else CellIndex(vectors, bias)
         self._catalogue = Catalogue(vectors, bias, index)

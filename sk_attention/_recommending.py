@@ -16,9 +16,10 @@ from ._answers import FieldAnswers
 from ._asking import Asked, AskingMixin
 from ._ranking_answers import RankingAnswers
 from ._recording import has_items, ranks_items
-from ._retrieval import Catalogue, Excluded, Known, row_slices, seen_items
+from ._retrieval import Catalogue, Excluded, Known, Unmet, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.histories import Histories
+from .data.popularity import first_times
 from .data.queries import Queries, have_later_events, own_events, past_events
 
 
@@ -27,6 +28,8 @@ class RecommendingMixin(AskingMixin):
 
     _catalogue: Catalogue
     _fields: Any
+    _met_since: NDArray[np.float64]
+    _popular_excess: NDArray[np.float32]
 
     @property
     def _answers(self) -> Any:
@@ -40,7 +43,25 @@ class RecommendingMixin(AskingMixin):
 
     def _known(self, queries: Queries) -> Known:
         """Return what the items are scored by."""
-        return Known(self._hidden(queries))
+        return Known(self._hidden(queries), unmet=self._unmet(queries))
+
+    def _unmet(self, queries: Queries) -> Unmet | None:
+        """Return what items score too much where they are asked about before anybody met them."""
+        by_popularity = self._without_history(queries) if self._has_times else np.zeros(0, bool)
+        if not by_popularity.any():
+            return None
+        at = np.where(by_popularity, queries.at, np.inf)
+        unmet = Unmet(self._met_since, self._popular_excess, at)
+        return unmet if unmet.any.any() else None
+
+    def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
+        """Return which queries are answered by what is popular (n_queries,)."""
+        return np.ones(len(queries), dtype=bool)
+
+    def _keep_popular(self, scores: NDArray[np.float32], least: np.float32 | float) -> None:
+        """Remember since when popular items could be so, and by how much they exceed the least."""
+        self._met_since = first_times(self._histories, len(self.items_))
+        self._popular_excess = (scores - least).astype(np.float32)
 
     @property
     def _n_reading(self) -> int:
@@ -91,8 +112,9 @@ class RecommendingMixin(AskingMixin):
             Whether to leave out what is in the user's history, and what the user turned down: rows
             of ``fit`` with a ``y`` of 0 or less.
         at : object, default=None
-            When to recommend, a time like those of ``fit``: events after it are not looked at.
-            None is the time of the last interaction in ``fit``.
+            When to recommend, a time like those of ``fit``: events after it are not looked at, and
+            where it is popularity that counts, items met only later count as met by nobody. None is
+            the time of the last interaction in ``fit``.
         user_features : DataFrame, default=None
             A table like that of ``fit`` which tells of further users, or of the same ones anew.
 

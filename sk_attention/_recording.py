@@ -45,7 +45,7 @@ LEFT_BEHIND = (
     ),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
     *("_context_group", "_user_table", "_item_table", "_stranger", "temperature_"),
-    *("_transitions", "transition_weight_"),
+    *("_transitions", "transition_weight_", "_met_since", "_popular_excess"),
 )
 
 

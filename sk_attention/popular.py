@@ -22,7 +22,7 @@ from ._recording import has_items
 from ._retrieval import Catalogue
 from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
 from .data.columns import Column
-from .data.histories import item_weights
+from .data.popularity import item_weights
 from .data.queries import Queries
 
 
@@ -194,7 +194,9 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         half_life = np.inf if self.half_life is None else self.half_life
         self.popularity_ = item_weights(self._histories, len(self.items_), half_life)
         nothing = np.zeros((len(self.items_), 1), dtype=np.float32)
-        self._catalogue = Catalogue(nothing, self.popularity_.astype(np.float32))
+        scores = self.popularity_.astype(np.float32)
+        self._catalogue = Catalogue(nothing, scores)
+        self._keep_popular(scores, 0.0)
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return what all histories have in common: nothing."""

@@ -14,9 +14,6 @@ from torch import Tensor
 from .batches import Batch
 from .ragged import Ragged, as_tensors
 
-# Half-lives after which events are all as old: their weights are still more than 0 in float32.
-OLD = 100.0
-
 
 @dataclass(frozen=True)
 class Histories:
@@ -150,38 +147,6 @@ def regrouped(histories: Histories, codes: NDArray[np.int64], n_users: int) -> H
         histories.sessions[order],
         {name: values[order] for name, values in histories.codes.items()},
     )
-
-
-def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArray[np.float64]:
-    r"""Weigh the events of each item, the less the older they are.
-
-    .. math:: p_i = \sum_{n : i_n = i} w_n \, 2^{-a_n / h}
-
-    with w_n the weight of event n, h the half-life, and a_n the share of all weight that is of
-    later events: 0 for the last one, near 1 for the first.
-
-    Parameters
-    ----------
-    histories : Histories
-        All events.
-    n_items : int
-        Number of items.
-    half_life : float
-        h; infinite where age is not to matter.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_items,), dtype float64
-        p.
-    """
-    order = np.argsort(histories.times, kind="stable")
-    until = np.cumsum(histories.weight[order])
-    last = np.searchsorted(histories.times[order], histories.times, side="right") - 1
-    age = 1.0 - until[last] / until[-1]
-    weight = histories.weight * np.exp2(-np.minimum(age / half_life, OLD))
-    weights: NDArray[np.float64] = np.zeros(n_items + 1)
-    np.add.at(weights, histories.items, weight)
-    return weights[1:]
 
 
 class Disliked(NamedTuple):
