@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,12 +30,14 @@ class Asked(NamedTuple):
     items: NDArray[np.int64] | None  # codes
     at: NDArray[np.float64]
     codes: Mapping[str, Any] = MappingProxyType({})  # what else a network reads of them
+    own: sp.csr_array | None = None  # (n_rows, n_events): events that they ask about together
 
     def take(self, rows: slice) -> Asked:
         """Return some of the rows."""
         items = None if self.items is None else self.items[rows]
         codes = {name: values[rows] for name, values in self.codes.items()}
-        return Asked(self.users[rows], items, self.at[rows], codes)
+        own = None if self.own is None else self.own[rows]
+        return Asked(self.users[rows], items, self.at[rows], codes, own)
 
     def contexts(self) -> list[NDArray[Any]]:
         """Return the codes of the moments at which rankings are asked for."""
@@ -82,7 +85,8 @@ class AskingMixin(RecordingMixin):
         own = asked.items if self._has_times else None
         source = self._histories if source is None else source
         queries = build_queries(source, asked.users, asked.at, own, *self._sizes)
-        return replace(queries, asked=asked.codes)
+        together = queries.own if asked.own is None else asked.own
+        return replace(queries, asked=asked.codes, own=together)
 
     def _asking(
         self, X: Any, histories: Any, now: float, user_features: Any

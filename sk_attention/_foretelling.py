@@ -248,7 +248,7 @@ class ForetellingMixin(SurroundingsMixin):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions to be foretold.
         y : array-like of shape (n_samples,), default=None
-            Their labels; not used where items are ranked.
+            Their labels. Where items are ranked, rows of 0 or less are not to be foretold.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -258,6 +258,11 @@ class ForetellingMixin(SurroundingsMixin):
             NDCG@10 of all items that are new to the user, for ``task="ranking"``: items that nobody
             met in ``fit`` are misses. Mean accuracy for classes. R^2 for numbers, and for the
             relevance of rows without users and items.
+
+        Warns
+        -----
+        LeakageWarning
+            If a row that was not in ``fit`` is older than what its user did there.
         """
         return float(self._answers.score(X, y, sample_weight))
 

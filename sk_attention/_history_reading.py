@@ -204,14 +204,16 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
 
     def _known(self, queries: Queries) -> Known:
         """Return what the items are scored by: vectors, and what followed the latest events."""
-        hidden = self._hidden(queries)
-        if self.transition_weight_ == 0:
-            return Known(hidden)
-        return Known(hidden, self._follows(queries))
+        hidden, unmet = self._hidden(queries), self._unmet(queries)
+        follows = None if self.transition_weight_ == 0 else self._follows(queries)
+        return Known(hidden, follows, unmet)
 
     def _follows(self, queries: Queries) -> Follows:
         latest = queries.by_lag(queries.item, min(REACH, self.max_history))
-        return Follows(self._transitions, self.transition_weight_, latest)
+        own = queries.own
+        if own is not None:
+            own = self._transitions.counted_of(self._histories, own)
+        return Follows(self._transitions, self.transition_weight_, latest, own)
 
     def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
         return (queries.n_tokens == 1) & (queries.item[:, 0] == len(self.items_) + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -22,14 +23,15 @@ from .data.histories import (
     OutcomeWindows,
     WindowBatches,
     Windows,
-    item_weights,
     latest_items,
     training_windows,
     windows_with,
 )
+from .data.popularity import item_weights
 from .data.sessions import gap_seconds, parting_gap
 from .data.transitions import REACH, Transitions
 from .nn.calibration import best_temperature_and_weight
+from .nn.dislikes import LossOfDislikes
 from .nn.ranking import RankingLoss
 from .nn.recommender import HistoryNetwork
 from .nn.reranking import RerankingLoss
@@ -182,9 +184,10 @@ class HistoryTrainingMixin(ForetellingMixin):
         first = training_loss(loss, popularity, self.n_negatives)
         looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         reranked = RerankingLoss(None if self._kind == "cross" else first)
+        loss_of_ranking = RankingLoss(first) if network.reader is None else reranked
         self._build_net(
             network,
-            RankingLoss(first) if network.reader is None else reranked,
+            LossOfDislikes(loss_of_ranking) if len(self._disliked) else loss_of_ranking,
             tables=() if looks_at_all else network.tables,
         )
 
@@ -287,7 +290,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         some = np.diff(starts) > 0
         stops[some] -= held_out[stops[some] - 1]
         first, last = training_windows(starts[:-1], stops, self.max_history)
-        return self._make_windows(first, last, np.ones(len(held_out), dtype=bool))
+        everything = np.ones(len(held_out), dtype=bool)
+        return self._make_windows(first, last, everything, learned=True)
 
     def _scored(self, events: NDArray[np.int64]) -> Windows:
         """Return the events to score, each behind its user's history."""
@@ -298,12 +302,20 @@ class HistoryTrainingMixin(ForetellingMixin):
         return self._make_windows(first, events + 1, scored)
 
     def _make_windows(
-        self, first: NDArray[np.int64], last: NDArray[np.int64], scored: NDArray[np.bool_]
+        self,
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+        scored: NDArray[np.bool_],
+        learned: bool = False,
     ) -> Windows:
         start = len(self.items_) + 1
         windows = Windows if self.task == "ranking" else OutcomeWindows
         of_users = self._user_codes(Column("users_", self.users_), self._user_table)
-        return windows(self._histories, first, last, scored, start, self.net_.device, of_users)
+        disliked = None
+        if learned and len(self._disliked):
+            disliked = self._disliked.places(self._histories, self._has_times)
+        device = self.net_.device
+        return windows(self._histories, first, last, scored, start, device, of_users, disliked)
 
     def _take_up(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -335,7 +347,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Add rows, with their users and items; return new events and old items' codes."""
-        columns, weight = self._rows_that_count(columns, y, sample_weight)
+        columns, weight = self._further_rows(columns, y, sample_weight)
         item = columns[self._roles.who_and_what[1]]
         self._extend_side_tables()
         codes = self._learn_items(item)
@@ -348,7 +360,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         """Train once on the events that are new; items that are begin where they are expected."""
         starts = self._histories.starts
         windows = training_windows(starts[:-1], starts[1:], self.max_history)
-        rows = self._make_windows(*windows_with(*windows, new), new)
+        rows = self._make_windows(*windows_with(*windows, new), new, learned=True)
         if self.task == "ranking" and fresh is not None and len(fresh):
             place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
         interrupt = self._walk([(rows, None)], 1)
@@ -364,10 +376,17 @@ class HistoryTrainingMixin(ForetellingMixin):
             scores = scores.clip(0.0, 1.0)  # rounding
             self.temperature_ = getattr(self, "temperature_", 1.0)
             self.transition_weight_ = getattr(self, "transition_weight_", 0.0)
-            self._transitions = Transitions(self._histories, len(self.items_))
+            self._count_transitions()
             self._take_vectors()
         self.validation_scores_ = scores if len(scores) else None
         self.attention_weights_ = self._mean_attention()
+
+    def _count_transitions(self) -> None:
+        """Count what followed what by now, in all events."""
+        counted = np.ones(len(self._histories), dtype=bool)
+        codes = {**self._histories.codes, "counted": counted}
+        self._histories = replace(self._histories, codes=codes)
+        self._transitions = Transitions(self._histories, len(self.items_))
 
     def _mean_attention(self) -> NDArray[np.float64]:
         """Return where users look (1, max_history): now, or for the last event of each."""
@@ -386,8 +405,10 @@ class HistoryTrainingMixin(ForetellingMixin):
             items = module.item_vectors().float().cpu().numpy().copy()
             bias = module.item_bias.float().cpu().numpy().copy()
         lately = item_weights(self._histories, len(bias), HALF_LIFE)
-        lately[lately == 0] = lately[lately > 0].min() / 2  # nobody met what is only described
+        least = lately[lately > 0].min() / 2
+        lately[lately == 0] = least  # nobody met what is only described
         popular = np.log(lately / lately.sum()).astype(np.float32)
+        self._keep_popular(popular, np.log(least / lately.sum()))
         vectors = np.column_stack([items, popular - bias])
         index = None if self.index is None else CellIndex(vectors, bias)
         self._catalogue = Catalogue(vectors, bias, index)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, r2_score
 
+from ._asking import Asked
 from ._best_items import best_items
 from ._retrieval import Excluded, query_slices, row_slices
 from .data.queries import Queries
@@ -36,7 +37,10 @@ class LabelAnswers:
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each row."""
-        outputs = self._outcomes(X)
+        return self._labels(self.model._rows(X))
+
+    def _labels(self, asked: Asked) -> NDArray[Any]:
+        outputs = self._outcomes(asked)
         labels: NDArray[Any]
         if self.classes:
             labels = self.encoder.inverse_transform(outputs.argmax(axis=1)[:, None])[0]
@@ -46,17 +50,19 @@ class LabelAnswers:
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class."""
-        return np.exp(self._outcomes(X))
+        return np.exp(self._outcomes(self.model._rows(X)))
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return log odds of the second of two classes, else log probabilities."""
-        outputs = self._outcomes(X)
+        outputs = self._outcomes(self.model._rows(X))
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
     def score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """Return accuracy or R^2."""
+        """Return accuracy or R^2; warn of rows that have leaked."""
         measure = accuracy_score if self.classes else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+        asked = self.model._rows(X)
+        self.model._own_events(asked)
+        return float(measure(y, self._labels(asked), sample_weight=sample_weight))
 
     def best(
         self, queries: Queries, k: int, left_out: Excluded
@@ -108,9 +114,9 @@ class LabelAnswers:
         batches = queries.batches(size, net.device, candidates)
         return self._normal(net.forward_batches(ensemble, batches))
 
-    def _outcomes(self, X: Any) -> NDArray[np.float64]:
+    def _outcomes(self, asked: Asked) -> NDArray[np.float64]:
         """Return log probabilities (n_samples, n_classes), or standardised numbers."""
-        net, asked = self.model.net_, self.model._rows(X)
+        net = self.model.net_
 
         def ensemble(inputs: Any) -> torch.Tensor:
             outputs: torch.Tensor = net.criterion_.ensemble(net.module_(inputs))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ._asking import Asked
 from ._best_items import best_items, list_anew, rank_anew
+from ._dislikes import only_liked
 from ._inputs import read_columns
 from ._interactions import find_context, questions
 from ._retrieval import Excluded, Known, query_slices, row_slices
@@ -55,8 +56,9 @@ class RankingAnswers:
         return probabilities
 
     def score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """Return NDCG@10; rows of one user, time and context are one question."""
+        """Return NDCG@10 of what is liked; rows of one user, time and context are one question."""
         model = self.model
+        X, sample_weight = only_liked(model, X, y, sample_weight)
         columns = read_columns(model, X, reset=False)
         context = find_context(model, columns, model._roles)
         query, distinct = questions(columns, model._roles, context)

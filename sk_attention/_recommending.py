@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -15,10 +16,11 @@ from ._answers import FieldAnswers
 from ._asking import Asked, AskingMixin
 from ._ranking_answers import RankingAnswers
 from ._recording import has_items, ranks_items
-from ._retrieval import Catalogue, Excluded, Known, row_slices, seen_items
+from ._retrieval import Catalogue, Excluded, Known, Unmet, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.histories import Histories
-from .data.queries import Queries, count_own, have_later_events, past_events
+from .data.popularity import first_times
+from .data.queries import Queries, have_later_events, own_events, past_events
 
 
 class RecommendingMixin(AskingMixin):
@@ -26,6 +28,8 @@ class RecommendingMixin(AskingMixin):
 
     _catalogue: Catalogue
     _fields: Any
+    _met_since: NDArray[np.float64]
+    _popular_excess: NDArray[np.float32]
 
     @property
     def _answers(self) -> Any:
@@ -39,7 +43,25 @@ class RecommendingMixin(AskingMixin):
 
     def _known(self, queries: Queries) -> Known:
         """Return what the items are scored by."""
-        return Known(self._hidden(queries))
+        return Known(self._hidden(queries), unmet=self._unmet(queries))
+
+    def _unmet(self, queries: Queries) -> Unmet | None:
+        """Return what items score too much where they are asked about before anybody met them."""
+        by_popularity = self._without_history(queries) if self._has_times else np.zeros(0, bool)
+        if not by_popularity.any():
+            return None
+        at = np.where(by_popularity, queries.at, np.inf)
+        unmet = Unmet(self._met_since, self._popular_excess, at)
+        return unmet if unmet.any.any() else None
+
+    def _without_history(self, queries: Queries) -> NDArray[np.bool_]:
+        """Return which queries are answered by what is popular (n_queries,)."""
+        return np.ones(len(queries), dtype=bool)
+
+    def _keep_popular(self, scores: NDArray[np.float32], least: np.float32 | float) -> None:
+        """Remember since when popular items could be so, and by how much they exceed the least."""
+        self._met_since = first_times(self._histories, len(self.items_))
+        self._popular_excess = (scores - least).astype(np.float32)
 
     @property
     def _n_reading(self) -> int:
@@ -87,10 +109,12 @@ class RecommendingMixin(AskingMixin):
         blocked : array-like of items, default=None
             Items not to recommend.
         filter_seen : bool, default=True
-            Whether to leave out what is in the user's history.
+            Whether to leave out what is in the user's history, and what the user turned down: rows
+            of ``fit`` with a ``y`` of 0 or less.
         at : object, default=None
-            When to recommend, a time like those of ``fit``: events after it are not looked at.
-            None is the time of the last interaction in ``fit``.
+            When to recommend, a time like those of ``fit``: events after it are not looked at, and
+            where it is popularity that counts, items met only later count as met by nobody. None is
+            the time of the last interaction in ``fit``.
         user_features : DataFrame, default=None
             A table like that of ``fit`` which tells of further users, or of the same ones anew.
 
@@ -211,7 +235,8 @@ class RecommendingMixin(AskingMixin):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions to be foretold.
         y : array-like of shape (n_samples,), default=None
-            Relevance, where there are no users and items; else not used.
+            Relevance. Rows of 0 or less were turned down, and are not to be foretold. Without users
+            and items, what is to be foretold.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -240,11 +265,7 @@ class RecommendingMixin(AskingMixin):
     def _together(self, rows: Asked, queries: Any) -> tuple[NDArray[np.intp], Asked]:
         """Return the number of each row's question, and the questions: none sees its own rows."""
         assert rows.items is not None
-        n_own = np.zeros(len(rows.users), dtype=np.int64)
-        if self._has_times:
-            n_own = count_own(self._histories, rows.users, rows.at, rows.items)
-            if (have_later_events(self._histories, rows.users, rows.at) & (n_own == 0)).any():
-                warn_of_leak(self)
+        own = self._own_events(rows)
         if queries is None:
             return np.arange(len(rows.users)), rows
         _, first, query, n_rows = np.unique(
@@ -255,17 +276,30 @@ class RecommendingMixin(AskingMixin):
             len(query) != len(rows.users)
             or (users[query] != rows.users).any()
             or (at[query] != rows.at).any()
-            or any((own[first][query] != own).any() for own in rows.contexts())
+            or any((codes[first][query] != codes).any() for codes in rows.contexts())
         ):
             raise ValueError(
                 "queries must hold one label per row of X, the same only for rows of one user, "
                 "time and context."
             )
-        known = np.bincount(query, n_own) > 0
+        asking = np.ones(len(query), dtype=bool), (query, np.arange(len(query)))
+        own = sp.csr_array(asking, shape=(len(first), len(query))) @ own
+        known = np.diff(own.indptr) > 0
         # nothing of that moment is seen where several rows of it are to be foretold
         at = np.where(known & (n_rows > 1), np.nextafter(at, -np.inf), at)
         codes = {name: values[first] for name, values in rows.codes.items()}
-        return query, Asked(users, items, at, codes)
+        return query, Asked(users, items, at, codes, own)
+
+    def _own_events(self, rows: Asked) -> sp.csr_array:
+        """Return which events the rows are (n_rows, n_events); warn of rows that have leaked."""
+        if not self._has_times:
+            return sp.csr_array((len(rows.users), len(self._histories)), dtype=bool)
+        assert rows.items is not None
+        own = own_events(self._histories, rows.users, rows.at, rows.items)
+        later = have_later_events(self._histories, rows.users, rows.at)
+        if (later & (np.diff(own.indptr) == 0)).any():
+            warn_of_leak(self)
+        return own
 
     def _nobodys(self, candidates: Any, blocked: Any) -> NDArray[np.bool_]:
         """Return which items nobody is to get (n_items,)."""
@@ -288,7 +322,14 @@ class RecommendingMixin(AskingMixin):
         if not filter_seen:
             nothing = np.zeros(0, dtype=np.int64)
             return nothing, nothing
-        return seen_items(source, *past_events(source, users, at))
+        seen = seen_items(source, *past_events(source, users, at))
+        if source is not self._histories or not len(self._disliked):
+            return seen
+        events = self._disliked.events
+        disliked = seen_items(events, *past_events(events, users, at))
+        query, item = np.hstack([seen, disliked])
+        order = np.argsort(query, kind="stable")
+        return query[order], item[order]
 
 
 def check_k(k: Any) -> None:

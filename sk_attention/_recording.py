@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from ._dislikes import Dislikes, Verdicts, no_dislikes, verdicts
 from ._inputs import read_columns
 from ._interactions import Ids, Roles, event_times
 from ._side_tables import SideTable, check_texts, text_names
-from .data.columns import Column, take_rows
-from .data.histories import Histories, build_histories, event_order
+from ._validation import all_or_nothing
+from .data.columns import Column
+from .data.histories import Histories, build_histories, event_order, regrouped
 from .data.sessions import sessions_by_gap
 
 
@@ -31,10 +33,19 @@ def ranks_items(estimator: Any) -> bool:
 
 # What one way to fit sets and another does not.
 LEFT_BEHIND = (
-    *("_fields", "_catalogue", "_histories", "items_", "users_", "popularity_", "classes_"),
+    *(
+        "_fields",
+        "_catalogue",
+        "_histories",
+        "_disliked",
+        "items_",
+        "users_",
+        "popularity_",
+        "classes_",
+    ),
     *("_counted", "_label_encoder", "_label_users", "_event_group", "_asked_group"),
     *("_context_group", "_user_table", "_item_table", "_stranger", "temperature_"),
-    *("_transitions", "transition_weight_"),
+    *("_transitions", "transition_weight_", "_met_since", "_popular_excess"),
 )
 
 
@@ -47,6 +58,7 @@ class RecordingMixin:
     _user_ids: Ids
     _item_ids: Ids
     _histories: Histories
+    _disliked: Dislikes
     _user_table: SideTable | None
     _item_table: SideTable | None
     _has_times: bool
@@ -90,10 +102,12 @@ class RecordingMixin:
 
     def _record(self, columns: Sequence[Column], y: Any, sample_weight: Any) -> None:
         """Learn who interacted with what, and sort the interactions into histories."""
-        columns, weight = self._rows_that_count(columns, y, sample_weight)
-        self._learn_ids(columns)
-        self._learn_columns(columns, weight)
-        self._sort_events(columns, weight, self._event_codes(columns, None))
+        user, _ = self._roles.who_and_what
+        found = verdicts(self, columns, user, y, sample_weight)
+        self._learn_ids(found.liked)
+        self._learn_columns(found.liked, found.weight)
+        self._sort_events(found.liked, found.weight, self._event_codes(found.liked, None))
+        self._note_dislikes(found, further=False)
 
     def _learn_columns(self, columns: Sequence[Column], weight: NDArray[np.float64]) -> None:
         """Learn what columns without a role say, where they are read."""
@@ -132,6 +146,7 @@ class RecordingMixin:
             sessions,
             codes,
         )
+        self._disliked = no_dislikes(len(self.users_))
         self._now = float(times.max())
         gaps = _gaps(self._histories)
         self._usual_gap = _usual_gap(gaps) if self._has_times else 1.0
@@ -159,7 +174,7 @@ class RecordingMixin:
         histories = self._histories
         pair = np.unique(histories.users * (len(self.items_) + 1) + histories.items)
         reach = np.bincount(pair % (len(self.items_) + 1), minlength=len(self.items_) + 1)[1:]
-        return reach / histories.n_users
+        return reach / np.count_nonzero(np.diff(histories.starts))
 
     @available_if(has_items)
     def update_history(self, X: Any, y: Any = None) -> RecordingMixin:
@@ -171,7 +186,8 @@ class RecordingMixin:
             Rows like those of ``fit``. Users may be new, items are those known.
         y : array-like of shape (n_samples,), default=None
             What became of them, for ``task="classification"`` and ``"regression"``; None and
-            missing labels are unknown. Not used where items are ranked.
+            missing labels are unknown. Where items are ranked, an item with 0 or less was turned
+            down: it is recommended to that user no more, and is no part of the history.
 
         Returns
         -------
@@ -179,10 +195,14 @@ class RecordingMixin:
             The estimator, which looks at them from now on.
         """
         check_is_fitted(self)
-        columns = read_columns(self, X, reset=False)
-        user, item = (columns[position] for position in self._roles.who_and_what)
-        codes = self._event_codes(columns, y)
-        self._add(columns, np.ones(len(user.values)), self._item_ids.codes(item), codes)
+        with all_or_nothing(self):
+            columns = read_columns(self, X, reset=False)
+            if y is not None and ranks_items(self):
+                columns, _ = self._further_rows(columns, y, None, all_may_be_disliked=True)
+            user, item = (columns[position] for position in self._roles.who_and_what)
+            if len(user.values):
+                codes = self._event_codes(columns, y)
+                self._add(columns, np.ones(len(user.values)), self._item_ids.codes(item), codes)
         return self
 
     def _learn_items(self, column: Column) -> NDArray[np.int64]:
@@ -193,7 +213,15 @@ class RecordingMixin:
             codes = further[codes]
         self.items_ = self._item_ids.values_
         self._histories = replace(self._histories, items=codes[self._histories.items])
+        self._disliked = self._disliked.of_items(self._item_ids)
         return codes
+
+    def _join_users(self, column: Column) -> None:
+        """Take up users who are new."""
+        self._user_ids, codes = self._user_ids.joined(column)
+        self.users_ = self._user_ids.values_
+        self._histories = regrouped(self._histories, codes, len(self.users_))
+        self._disliked = self._disliked.regrouped(codes, len(self.users_))
 
     def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, NDArray[Any]]:
         """Return what else is kept of interactions."""
@@ -208,10 +236,9 @@ class RecordingMixin:
     ) -> NDArray[np.bool_]:
         """Add rows with these item codes to the histories, and return which events are new."""
         user = columns[self._roles.who_and_what[0]]
-        old = self._histories
-        self._user_ids, codes = self._user_ids.joined(user)
-        self.users_ = self._user_ids.values_
-        users = np.concatenate([codes[old.users + 1], self._user_ids.codes(user)]) - 1
+        self._join_users(user)
+        old, added = self._histories, {"counted": np.zeros(len(items), dtype=bool), **added}
+        users = np.concatenate([old.users, self._user_ids.codes(user) - 1])
         both = np.concatenate([old.times, self._times(columns)])
         times = both if self._has_times else None
         self._histories = build_histories(
@@ -236,33 +263,32 @@ class RecordingMixin:
         old = codes[self._histories.sessions + 1]
         return np.concatenate([old, self._session_ids.codes(session)]) - 1
 
-    def _rows_that_count(
-        self, columns: Sequence[Column], y: Any, sample_weight: Any
+    def _further_rows(
+        self,
+        columns: Sequence[Column],
+        y: Any,
+        sample_weight: Any,
+        all_may_be_disliked: bool = False,
     ) -> tuple[list[Column], NDArray[np.float64]]:
-        """Return the rows that count, and how much, from relevance and weights."""
-        rows = columns[0].values
-        weight = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        """Return rows that go on from those of fit, and how much they count; note dislikes."""
+        user, _ = self._roles.who_and_what
+        found = verdicts(self, columns, user, y, sample_weight, all_may_be_disliked)
+        self._note_dislikes(found, further=True)
+        return found.liked, found.weight
+
+    def _note_dislikes(self, found: Verdicts, further: bool) -> None:
+        """Keep what users turned down, in rows of fit or in further ones not yet added."""
+        if not len(found.disliked_weight):
+            return
+        user, item = (found.disliked[position] for position in self._roles.who_and_what)
+        self._join_users(user)
+        users, times = self._user_ids.codes(user) - 1, self._times(found.disliked)
+        n_before = found.n_before + further * np.diff(self._histories.starts)[users]
+        added = self._disliked.joined(
+            users, item, times if self._has_times else None, found.disliked_weight, n_before
         )
-        if y is not None:
-            try:
-                relevance = np.asarray(y, dtype=np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"y must hold numbers, how much each interaction counts; {type(self).__name__} "
-                    f"got y of dtype {np.asarray(y).dtype}."
-                ) from error
-            if relevance.shape != (len(rows),) or not np.isfinite(relevance).all():
-                raise ValueError(
-                    f"y must hold one finite number per row of X, ({len(rows)},): how much the "
-                    f"interaction counts; got the shape {relevance.shape}."
-                )
-            weight = weight * np.maximum(relevance, 0.0)
-        if not (weight > 0).any():
-            raise ValueError(
-                "No row of X counts: y or sample_weight is 0 or less for each of them."
-            )
-        return take_rows(list(columns), weight > 0), weight[weight > 0]
+        self._disliked = added.of_items(self._item_ids)
+        self._now = max(self._now, float(times.max()))
 
     def _times(self, columns: Sequence[Column]) -> NDArray[np.float64]:
         position = self._roles.timestamp

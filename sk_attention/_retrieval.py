@@ -45,14 +45,41 @@ class Follows(NamedTuple):
     transitions: Transitions
     weight: float
     latest: NDArray[np.int64]  # (n_queries, n_lags), codes of items, the latest first
+    own: sp.csr_array | None = None  # what the queries themselves added to the counts
+
+    def take(self, rows: slice | NDArray[np.intp]) -> Follows:
+        """Return the same for some of the queries."""
+        own = None if self.own is None else self.own[rows]
+        return self._replace(latest=self.latest[rows], own=own)
 
     def gains(self) -> sp.csr_array:
         """Return what it adds to the scores (n_queries, n_items)."""
-        return self.transitions.gains(self.latest) * np.float32(self.weight)
+        return self.transitions.gains(self.latest, self.own) * np.float32(self.weight)
 
     def pair_gains(self, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what it adds to the score of one item each (n_queries,), by its position."""
-        return self.transitions.pair_gains(self.latest, items) * np.float32(self.weight)
+        gains = self.transitions.pair_gains(self.latest, items, self.own)
+        return gains * np.float32(self.weight)
+
+
+class Unmet(NamedTuple):
+    """What items score too much where it is asked before anybody met them."""
+
+    since: NDArray[np.float64]  # (n_items,), when each was met first; -inf for never
+    excess: NDArray[np.float32]  # (n_items,)
+    at: NDArray[np.float64]  # (n_queries,), inf where it does not matter
+
+    @property
+    def any(self) -> NDArray[np.bool_]:
+        """Which queries were asked before some item was met (n_queries,)."""
+        early: NDArray[np.bool_] = self.at < self.since.max()
+        return early
+
+    def losses(self, items: Any = slice(None)) -> NDArray[np.float32]:
+        """Return it for all items (n_queries, n_items), or for some of each query."""
+        early = self.since[items] > self.at[:, None]
+        losses: NDArray[np.float32] = np.where(early, self.excess[items], np.float32(0))
+        return losses
 
 
 class Known(NamedTuple):
@@ -60,6 +87,7 @@ class Known(NamedTuple):
 
     hidden: NDArray[np.float32]  # (n_queries, n_dims)
     follows: Follows | None = None
+    unmet: Unmet | None = None
 
     @property
     def n_queries(self) -> int:
@@ -68,10 +96,9 @@ class Known(NamedTuple):
 
     def take(self, rows: slice | NDArray[np.intp]) -> Known:
         """Return what is known of some of them."""
-        if self.follows is None:
-            return Known(self.hidden[rows])
-        follows = self.follows._replace(latest=self.follows.latest[rows])
-        return Known(self.hidden[rows], follows)
+        follows = None if self.follows is None else self.follows.take(rows)
+        unmet = None if self.unmet is None else self.unmet._replace(at=self.unmet.at[rows])
+        return Known(self.hidden[rows], follows, unmet)
 
     def with_followers(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Add to items (n_queries, n) what gains by the events before; -1 is none."""
@@ -126,13 +153,15 @@ class Catalogue:
         if known.follows is not None:
             gains = known.follows.gains().tocoo()
             scores[gains.row, gains.col] += gains.data
-        return scores
+        return scores if known.unmet is None else scores - known.unmet.losses()
 
     def pair_scores(self, known: Known, items: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the scores (n_queries,) of one item each, by its position."""
         vectors, bias = self.items.numpy()[items], self.bias.numpy()[items]
         scores: NDArray[np.float32] = np.einsum("qd,qd->q", known.hidden, vectors) + bias
-        return scores if known.follows is None else scores + known.follows.pair_gains(items)
+        if known.follows is not None:
+            scores += known.follows.pair_gains(items)
+        return scores if known.unmet is None else scores - known.unmet.losses(items[:, None])[:, 0]
 
     def best(
         self, known: Known, k: int, left_out: Excluded
@@ -191,6 +220,8 @@ class Catalogue:
             scores = narrow.scores(Known(some.hidden))
             if some.follows is not None:
                 scores += some.follows.gains()[:, few].toarray()
+            if some.unmet is not None:
+                scores -= some.unmet.losses(few)
             left_out.apply(scores, rows)
             best, found[rows] = best_items(scores, k)
             items[rows] = np.append(few, -1)[best]  # what is -1 stays so
@@ -199,11 +230,14 @@ class Catalogue:
     def _best_of_index(
         self, index: Finds, known: Known, k: int, left_out: Excluded
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Score what the index finds; nothing for users of whom too much is to be left out."""
+        """Score what the index finds; nothing where it is exact only to look at all items."""
         items = np.full((known.n_queries, k), -1)
         found = np.full(items.shape, -np.inf, dtype=np.float32)
         n_left_out = np.bincount(left_out.query, minlength=known.n_queries)
-        chosen = np.flatnonzero(n_left_out <= MAX_LEFT_OUT)
+        exact = n_left_out > MAX_LEFT_OUT
+        if known.unmet is not None:
+            exact |= known.unmet.any  # an index does not know when
+        chosen = np.flatnonzero(~exact)
         if not len(chosen):
             return items, found
         n_wanted = min(k + int(n_left_out[chosen].max()) + MARGIN, len(self))
@@ -231,7 +265,7 @@ class Catalogue:
             query = np.arange(known.n_queries)[:, None]
             gains: Any = known.follows.gains()[query, items]
             scores += gains.toarray()
-        return scores
+        return scores  # of queries for which all items were met
 
 
 class Excluded:

@@ -24,5 +24,5 @@ def warn_of_leak(estimator: Any) -> None:
         "by chance, as of KFold and train_test_split, do that; split by time with "
         "sk_attention.model_selection.GlobalTemporalSplit.",
         LeakageWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

@@ -22,7 +22,7 @@ from ._recording import has_items
 from ._retrieval import Catalogue
 from ._validation import POPULAR_CONSTRAINTS, all_or_nothing
 from .data.columns import Column
-from .data.histories import item_weights
+from .data.popularity import item_weights
 from .data.queries import Queries
 
 
@@ -102,8 +102,9 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         X : DataFrame or array-like of shape (n_samples, n_features)
             One interaction per row, in any order.
         y : array-like of shape (n_samples,), default=None
-            How much each interaction counts; rows of 0 or less are left out. Without users and
-            items, the number to foretell.
+            How much each interaction counts; with 0 or less the item was turned down, counts
+            nothing and is recommended to that user no more. Without users and items, the number to
+            foretell.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative; multiplied by ``y``.
 
@@ -163,7 +164,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
             columns = read_columns(self, X, reset=False)
             if not has_items(self):
                 return self._fit_fields(X, y, sample_weight, columns)
-            columns, weight = self._rows_that_count(columns, y, sample_weight)
+            columns, weight = self._further_rows(columns, y, sample_weight)
             item = columns[self._roles.who_and_what[1]]
             self._learn_items(item)
             self._add(columns, weight, self._item_ids.codes(item), {})
@@ -193,7 +194,9 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         half_life = np.inf if self.half_life is None else self.half_life
         self.popularity_ = item_weights(self._histories, len(self.items_), half_life)
         nothing = np.zeros((len(self.items_), 1), dtype=np.float32)
-        self._catalogue = Catalogue(nothing, self.popularity_.astype(np.float32))
+        scores = self.popularity_.astype(np.float32)
+        self._catalogue = Catalogue(nothing, scores)
+        self._keep_popular(scores, 0.0)
 
     def _hidden(self, queries: Queries) -> NDArray[np.float32]:
         """Return what all histories have in common: nothing."""

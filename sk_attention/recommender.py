@@ -308,9 +308,11 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         X : DataFrame or array-like of shape (n_samples, n_features)
             One interaction per row, in any order; rows of equal time keep theirs.
         y : array-like of shape (n_samples,), default=None
-            How much each interaction counts as something to recommend; rows of 0 or less are left
-            out. None counts all alike. Without users and items, the number to foretell. For other
-            tasks, the label of each row; where it is missing the row is history only.
+            How much each interaction counts as something to recommend; an item with 0 or less was
+            turned down: it is no part of the history, ranks behind what the user liked next
+            instead, and is recommended to that user no more. None counts all alike. Without users
+            and items, the number to foretell. For other tasks, the label of each row; where it is
+            missing the row is history only.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, not negative; multiplied by ``y`` in ranking.
 

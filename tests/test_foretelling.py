@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from sk_attention import AttentionRecommender
+from sk_attention.model_selection import GlobalTemporalSplit
 from tests._recommenders import interactions, recommender
 
 X = interactions().assign(price=lambda t: t["item_id"] * 1.5, device="phone")
@@ -192,7 +193,9 @@ def test_unknown_users_and_items_are_foretold_too(liking):
 
 def test_searches_and_cross_validation_work():
     search = GridSearchCV(
-        recommender(task="classification", max_epochs=2), {"max_history": [2, 4]}, cv=2
+        recommender(task="classification", max_epochs=2),
+        {"max_history": [2, 4]},
+        cv=GlobalTemporalSplit(2),
     ).fit(X, LIKED)
     assert search.best_params_["max_history"] in {2, 4}
     found = cross_val_predict(recommender(task="regression", max_epochs=2), X, RATING, cv=2)

@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 
 from sk_attention import _index, _retrieval
 from sk_attention._index import CellIndex
-from sk_attention._retrieval import Catalogue, Excluded, Follows, Known
+from sk_attention._retrieval import Catalogue, Excluded, Follows, Known, Unmet
 from sk_attention.data.transitions import Transitions
 from tests._histories import histories
 from tests._recommenders import assert_same_model, interactions, recommender
@@ -126,6 +126,18 @@ def test_what_followed_the_latest_events_is_found_whatever_the_index_finds(
     everything = exact.scores(known)
     assert_allclose(scores, np.take_along_axis(everything, found, axis=1), rtol=1e-4)
     assert_allclose(exact.pair_scores(known, found[:, 2]), scores[:, 2], rtol=1e-4)
+
+
+def test_what_nobody_had_met_yet_loses_what_made_it_popular(catalogues, vectors):
+    indexed, exact = catalogues
+    rng = np.random.default_rng(0)
+    since, excess = rng.uniform(size=N_ITEMS), np.full(N_ITEMS, 50, dtype=np.float32)
+    unmet = Unmet(since, excess, np.where(np.arange(200) < 100, 0.5, np.inf))
+    known, left_out = Known(vectors[2], unmet=unmet), excluded()
+    found, scores = indexed.best(known, 10, left_out)
+    assert (since[found[:100]] <= 0.5).all() and (since[found[100:]] > 0.5).any()
+    assert_array_equal(found[:100], exact.best(known, 10, left_out)[0][:100])
+    assert_allclose(exact.pair_scores(known, found[:, 3]), scores[:, 3], rtol=1e-4)
 
 
 def test_slices_do_not_matter(catalogues, vectors, monkeypatch):

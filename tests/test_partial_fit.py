@@ -129,12 +129,6 @@ def test_new_users_are_new_histories(model):
     ]
 
 
-def test_rows_of_no_relevance_are_passed_over(model):
-    both = pd.concat([LATER, NEW_ITEM])
-    own = copy.deepcopy(model).partial_fit(both, np.r_[np.ones(len(LATER)), np.zeros(len(LATER))])
-    assert_same_model(own, copy.deepcopy(model).partial_fit(LATER))
-
-
 def test_events_that_were_only_recorded_stay_untrained(model):
     own = copy.deepcopy(model).update_history(LATER)
     own.partial_fit(NEW_USER)

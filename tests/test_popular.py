@@ -7,6 +7,7 @@ from sk_attention import AttentionRecommender, PopularRecommender
 from sk_attention.datasets import make_interactions
 from sk_attention.metrics import ndcg_at_k, target_ranks
 from sk_attention.model_selection import LeaveLastOut
+from tests._recommenders import interactions, recommender
 
 X = pd.DataFrame(
     {
@@ -35,6 +36,39 @@ def test_old_interactions_count_less():
     assert slow.recommend(["Ed"], k=3)[0].tolist() == [["tea", "rum", "jam"]]
     quick = PopularRecommender(half_life=1e-6).fit(X)
     assert (quick.recommend(["Ed"], k=3)[1] > 0).all()
+
+
+@pytest.mark.parametrize("half_life", [None, 0.5])
+def test_what_was_met_only_later_is_not_popular_yet(half_life):
+    model = PopularRecommender(half_life=half_life).fit(X)
+    items, scores = model.recommend(["Ed"], k=3, at=4)  # rum is more popular than jam, later
+    assert items.tolist() == [["tea", "jam", "rum"]]
+    assert_allclose(scores, [[model.popularity_[2], model.popularity_[0], 0.0]])
+    assert model.recommend(["Ed"], k=3, at=2)[1][0, 1:].tolist() == [0.0, 0.0]
+    rows = pd.DataFrame({"user": "Ed", "item": ["jam", "rum", "tea"], "timestamp": 4})
+    assert_allclose(model.predict(rows), scores[0, [1, 2, 0]])
+    assert [part.tolist() for part in model.target_ranks(rows)] == [[1, 2, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("attention", ["self", "double"])
+def test_users_without_a_history_get_nothing_that_was_met_only_later(attention):
+    data = interactions()
+    own = recommender(attention=attention, max_epochs=1).fit(data)
+    first = data.groupby("item_id")["timestamp"].min()
+    noon, n_items = first.sort_values().iloc[20], len(first)
+    early = first.index[first <= noon]
+    items, scores = own.recommend([-1], k=n_items, at=noon)
+    assert set(items[0, : len(early)]) == set(early)
+    assert not set(own.recommend([-1], k=len(early))[0][0]) <= set(early)
+    assert_array_equal(
+        own.recommend([-1], k=5, at=noon, candidates=items[0, 3:8])[1], scores[:, 3:8]
+    )
+    rows = pd.DataFrame({"user_id": -1, "item_id": items[0], "timestamp": noon})
+    assert_allclose(own.decision_function(rows), scores[0], rtol=1e-5)
+    assert own.predict_proba(rows).sum() == pytest.approx(1)
+    assert_array_equal(own.target_ranks(rows)[0][: len(early)], np.arange(len(early)))
+    met = rows.assign(user_id=data["user_id"].iloc[0])  # others are asked about as before
+    assert own._known(own._queries(own._rows(met))).unmet is None
 
 
 def test_interactions_of_one_time_are_of_one_age():

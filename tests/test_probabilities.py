@@ -53,7 +53,8 @@ def test_those_of_all_items_sum_to_one_in_any_slices(model, monkeypatch):
 def test_strangers_go_by_what_is_popular_lately_and_unknown_items_by_the_least_likely(model):
     popular = PopularRecommender(half_life=0.1).fit(X)
     share = popular.popularity_ / popular.popularity_.sum()
-    rows = for_all_items(model, LATER.iloc[:1].assign(user_id=999))
+    stranger = LATER.iloc[:1].assign(user_id=999, timestamp=X["timestamp"].max())
+    rows = for_all_items(model, stranger)
     assert_allclose(model.predict_proba(rows), share, rtol=1e-5)
     assert model.predict_proba(rows[:1].assign(item_id=999)) == pytest.approx(share.min())
 

@@ -185,6 +185,17 @@ def test_plain_folds_and_the_default_score_work_and_are_warned_of(model):
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_plain_folds_of_labels_are_warned_of_and_splits_in_time_are_not(task):
+    own, y = AttentionRecommender(task, **{**SMALL, "max_epochs": 1}), RETAIL["quantity"] > 6
+    folds = KFold(2, shuffle=True, random_state=0)
+    with pytest.warns(LeakageWarning, match="split by time") as caught:
+        cross_validate(own, X, y, cv=folds, error_score="raise")
+    assert len(caught) == 2
+    cross_validate(own, X, y, cv=CV, error_score="raise", return_train_score=True)
+    cross_validate(own, X.drop(columns="timestamp"), y, cv=folds, error_score="raise")
+
+
 def test_predictions_of_plain_folds_are_those_by_hand(case):
     model, rows = case
     folds = KFold(2, shuffle=True, random_state=0)

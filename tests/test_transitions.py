@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_attention.data.transitions import Transitions
 from sk_attention.metrics import ndcg_at_k
-from sk_attention.model_selection import LeaveLastOut
+from sk_attention.model_selection import LeaveLastOut, make_ranking_scorer
 from tests._recommenders import ATTENTIONS, assert_same_model, interactions, recommender
 
 DATA = interactions()
@@ -67,6 +67,47 @@ def test_events_that_are_only_recorded_are_read_and_not_counted_and_those_learne
     own.update_history(asked.assign(item_id=2))
     assert own.explain(asked).transitions > 0
     assert_same_model(pickle.loads(pickle.dumps(own)), own)
+
+
+def gains_without(model, counted, rows):
+    """What each row gains by counts in which it is no follower: counted anew for each."""
+    explained, codes = model.explain(rows), dict(zip(model.items_, range(1, 99), strict=False))
+    for place, row in enumerate(rows.itertuples()):
+        same = counted.times == row.timestamp.timestamp()
+        same &= counted.items == codes[row.item_id]
+        same &= counted.users == np.searchsorted(model.users_, row.user_id)
+        assert same.any()
+        latest = [codes.get(item, 0) for item in explained.history[place]]
+        transitions = Transitions(counted, len(model.items_), ~same)
+        yield 0.7 * transitions.pair_gains(np.array([latest]), np.array([codes[row.item_id] - 1]))
+
+
+def test_rows_of_fit_gain_nothing_by_themselves(model):
+    rows = X.iloc[5::40]
+    expected = np.concatenate(list(gains_without(model, model._histories, rows)))
+    assert_allclose(model.explain(rows).transitions, expected, rtol=1e-4, atol=1e-4)
+    plain = copy.copy(model)
+    plain.transition_weight_ = 0.0
+    added = model.decision_function(rows) - plain.decision_function(rows)
+    assert_allclose(added, expected, rtol=1e-4, atol=1e-4)
+    earlier = rows.assign(timestamp=rows["timestamp"] - pd.Timedelta("1s"), item_id=3)
+    own = copy.deepcopy(model).update_history(earlier)  # read before the rows, but not counted
+    expected = np.concatenate(list(gains_without(own, model._histories, rows)))
+    assert_allclose(own.explain(rows).transitions, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2], ids=["asked one by one", "asked together"])
+def test_rows_of_fit_are_foretold_no_better_than_others_where_all_is_chance(n_rows):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"user": np.repeat(np.arange(120), 8), "item": rng.integers(200, size=960)}
+    )
+    table["timestamp"] = np.arange(960) // n_rows
+    own = recommender(max_epochs=1).fit(table)
+    own.transition_weight_ = 5.0
+    last = table.groupby("user").tail(n_rows)
+    assert own.score(last) < 0.15
+    assert make_ranking_scorer("ndcg", filter_seen=False)(own, last) < 0.15
 
 
 def test_nothing_held_out_nothing_added():

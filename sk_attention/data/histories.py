@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,9 +13,6 @@ from torch import Tensor
 
 from .batches import Batch
 from .ragged import Ragged, as_tensors
-
-# Half-lives after which events are all as old: their weights are still more than 0 in float32.
-OLD = 100.0
 
 
 @dataclass(frozen=True)
@@ -122,36 +119,42 @@ def event_order(users: NDArray[Any], times: NDArray[np.float64] | None) -> NDArr
     return np.argsort(users, kind="stable") if times is None else np.lexsort((times, users))
 
 
-def item_weights(histories: Histories, n_items: int, half_life: float) -> NDArray[np.float64]:
-    r"""Weigh the events of each item, the less the older they are.
-
-    .. math:: p_i = \sum_{n : i_n = i} w_n \, 2^{-a_n / h}
-
-    with w_n the weight of event n, h the half-life, and a_n the share of all weight that is of
-    later events: 0 for the last one, near 1 for the first.
+def regrouped(histories: Histories, codes: NDArray[np.int64], n_users: int) -> Histories:
+    """Give the users other codes.
 
     Parameters
     ----------
     histories : Histories
         All events.
-    n_items : int
-        Number of items.
-    half_life : float
-        h; infinite where age is not to matter.
+    codes : ndarray of shape (n_old_users + 1,), dtype int64
+        The new code of each user, both counted from 1; that of 0 is not read.
+    n_users : int
+        Number of users, of whom some may have no events.
 
     Returns
     -------
-    weights : ndarray of shape (n_items,), dtype float64
-        p.
+    histories : Histories
+        The same events, those of a user in the same order.
     """
-    order = np.argsort(histories.times, kind="stable")
-    until = np.cumsum(histories.weight[order])
-    last = np.searchsorted(histories.times[order], histories.times, side="right") - 1
-    age = 1.0 - until[last] / until[-1]
-    weight = histories.weight * np.exp2(-np.minimum(age / half_life, OLD))
-    weights: NDArray[np.float64] = np.zeros(n_items + 1)
-    np.add.at(weights, histories.items, weight)
-    return weights[1:]
+    users = codes[histories.users + 1] - 1
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users, minlength=n_users)
+    return Histories(
+        histories.items[order],
+        histories.times[order],
+        histories.weight[order],
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        histories.sessions[order],
+        {name: values[order] for name, values in histories.codes.items()},
+    )
+
+
+class Disliked(NamedTuple):
+    """Items that users turned down, sorted by the events before which they did so."""
+
+    event: NDArray[np.int64]  # positions in the histories
+    item: NDArray[np.int64]  # codes
+    weight: NDArray[np.float64]  # 1 as much as the mean target
 
 
 class Windows(torch.utils.data.Dataset[Batch]):
@@ -174,6 +177,8 @@ class Windows(torch.utils.data.Dataset[Batch]):
         Where the tensors lie.
     of_users : mapping of str to ndarray of shape (n_users, ...) or Ragged, default=None
         What is known of the users.
+    disliked : Disliked or None, default=None
+        What was turned down where the events are targets.
     """
 
     def __init__(
@@ -185,6 +190,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
         start: int,
         device: Any = "cpu",
         of_users: Mapping[str, Any] | None = None,
+        disliked: Disliked | None = None,
     ) -> None:
         before = np.concatenate([[start], histories.items[:-1]])
         time_before = np.concatenate([histories.times[:1], histories.times[:-1]])
@@ -216,6 +222,12 @@ class Windows(torch.utils.data.Dataset[Batch]):
         }
         self.user = tensor(histories.users[first])
         self.first, self.last = tensor(first), tensor(last)
+        self.disliked: tuple[Tensor, Tensor] | None = None
+        if disliked is not None:
+            self.disliked = tensor(disliked.item), tensor(disliked.weight.astype(np.float32))
+            counts = np.bincount(disliked.event, minlength=len(histories))
+            self.n_disliked = tensor(counts)
+            self.first_disliked = tensor(np.cumsum(counts) - counts)
         self.n_windows = len(first)
 
     def __len__(self) -> int:
@@ -237,12 +249,29 @@ class Windows(torch.utils.data.Dataset[Batch]):
             else is known of the event before, and ``context.*`` of the next one when it is asked
             for; ``user.*`` (B, F): of the user; ``position`` (N,): where in the flat B x L the
             targets are; ``asked.*`` (N, F): what is known of them when they are asked for;
-            ``weight`` (N,).
+            ``weight`` (N,). Where anything was turned down, ``disliked`` (M,), codes of these
+            items, ``disliked_target`` (M,), at which of the targets, and ``disliked_weight`` (M,).
         target : Tensor of shape (N,), dtype int64
             Item codes.
         """
         inputs, event = self._inputs(chosen)
+        if self.disliked is not None:
+            inputs |= self._dislikes(event)
         return inputs, self.item[event]
+
+    def _dislikes(self, event: Tensor) -> dict[str, Tensor]:
+        """Return what was turned down at the events (N,)."""
+        assert self.disliked is not None
+        item, weight = self.disliked
+        count = self.n_disliked[event]
+        target = torch.arange(len(event), device=event.device).repeat_interleave(count)
+        turn = torch.arange(len(target), device=event.device) - (count.cumsum(0) - count)[target]
+        chosen = self.first_disliked[event][target] + turn
+        return {
+            "disliked": item[chosen],
+            "disliked_target": target,
+            "disliked_weight": weight[chosen],
+        }
 
     def _inputs(self, chosen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return what the network reads of some windows, and which events the targets are."""

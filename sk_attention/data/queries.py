@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -38,6 +39,8 @@ class Queries:
     asked : mapping of str to ndarray of shape (n_queries, ...), or Ragged
         What else is known of the queries, under the names by which the network reads it. What is
         called ``context.*`` is known of the events, too, when they were asked for.
+    own : csr_array of shape (n_queries, n_events), dtype bool, or None
+        Which events the queries ask about: themselves, where they are rows of fit.
     """
 
     item: NDArray[np.int64]
@@ -48,6 +51,7 @@ class Queries:
     event: NDArray[np.int64]
     codes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
+    own: sp.csr_array | None = None
 
     def __len__(self) -> int:
         return len(self.item)
@@ -71,7 +75,8 @@ class Queries:
             if isinstance(values, np.ndarray)
         }
         asked = {name: values[rows] for name, values in self.asked.items()}
-        return replace(self, **arrays, asked=asked)
+        own = None if self.own is None else self.own[rows]
+        return replace(self, **arrays, asked=asked, own=own)
 
     def by_lag(self, values: NDArray[Any], max_history: int) -> NDArray[Any]:
         """Turn what goes with the tokens the other way round: the latest first.
@@ -227,7 +232,8 @@ def build_queries(
     """
     first, last = past_events(histories, users, at)
     n_past = int((last - first).max(initial=0))
-    n_own = 0 if own is None else int(count_own(histories, users, at, own).max(initial=0))
+    asked = None if own is None else own_events(histories, users, at, own)
+    n_own = 0 if asked is None else int(np.diff(asked.indptr).max(initial=0))
     span = min(n_past, max_history + n_own) + 1  # one more for the start
     index = last[:, None] - np.arange(span, 0, -1)
     keep = index >= first[:, None]
@@ -263,16 +269,17 @@ def build_queries(
         n_tokens,
         np.take_along_axis(event, columns, axis=1),
         histories.codes,
+        own=asked,
     )
 
 
-def count_own(
+def own_events(
     histories: Histories,
     users: NDArray[np.int64],
     at: NDArray[np.float64],
     own: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Count the events that are the rows that ask: of the same user, item and time.
+) -> sp.csr_array:
+    """Find the events that are the rows that ask: of the same user, item and time.
 
     Parameters
     ----------
@@ -287,15 +294,16 @@ def count_own(
 
     Returns
     -------
-    n_own : ndarray of shape (n_queries,), dtype int64
-        0 for a row that is not among the events.
+    events : csr_array of shape (n_queries, n_events), dtype bool
+        True for the events of each row; none for a row that is not among them.
     """
     _, first = past_events(histories, users, np.nextafter(at, -np.inf))
     _, last = past_events(histories, users, at)
     index = first[:, None] + np.arange((last - first).max(initial=0))
     equal = histories.items[np.minimum(index, len(histories) - 1)] == own[:, None]
-    n_own: NDArray[np.int64] = (equal & (index < last[:, None])).sum(axis=1)
-    return n_own
+    query, place = np.nonzero(equal & (index < last[:, None]))
+    cells = query, index[query, place]
+    return sp.csr_array((np.ones(len(query), dtype=bool), cells), (len(users), len(histories)))
 
 
 def have_later_events(

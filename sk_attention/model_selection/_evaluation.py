@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from sk_attention._dislikes import liked_rows
 from sk_attention._interactions import Ids, context_codes
 from sk_attention._random import draw_seed
 from sk_attention.data.columns import Column, take_rows
@@ -29,6 +30,7 @@ from ._rankings import (
     Items,
     Rankings,
     columns_of,
+    last_step,
     unwrapped,
 )
 from ._scoring import check_metrics
@@ -68,7 +70,7 @@ def evaluate(
     X : DataFrame or array-like of shape (n_samples, n_features)
         Interactions, in any order.
     y : array-like of shape (n_samples,), default=None
-        Handed to ``fit``.
+        Handed to ``fit``. Where it is the relevance of rows, none of 0 or less is asked about.
     cv : int, splitter or iterable of (train, test), default=None
         None trains on the first 90 % of the rows by time and asks for the rest: a
         `GlobalTemporalSplit` of one split. A table cut already is ``cv=[(train, test)]``, with the
@@ -141,7 +143,8 @@ def evaluate(
             "estimator must be a recommender, or a dict of at least one, got an empty one."
         )
     cv = _temporal(first, X) if cv is None else check_cv(cv)
-    judge = _Judge(X, y, int(k), tuple(metrics), filter_seen, _contexts(given, X))
+    liked = liked_rows(last_step(first), y, _num_samples(X))
+    judge = _Judge(X, y, liked, int(k), tuple(metrics), filter_seen, _contexts(given, X))
     against: dict[str, Any] = {}
     for train, test in list(cv.split(X, y)):
         for name, recommender in given.items():
@@ -161,25 +164,14 @@ def _contexts(given: Mapping[str, Any], X: Any) -> list[NDArray[np.int64]]:
     """
     named: set[Any] = set()
     for recommender in given.values():
-        own = getattr(_end(recommender), "context", None)
+        own = getattr(last_step(recommender), "context", None)
         named.update(() if own is None else own)
     columns = enumerate(columns_of(next(iter(given.values())), X) if named else [])
     return [context_codes(own) for place, own in columns if named & {place, own.name}]
 
 
 def _named(estimator: Any) -> dict[str, Any]:
-    return {type(_end(estimator)).__name__: estimator}
-
-
-def _end(estimator: Any) -> Any:
-    """Return the recommender in a pipeline or a search that need not be fitted."""
-    while True:
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "estimator"):
-            estimator = estimator.estimator
-        else:
-            return estimator
+    return {type(last_step(estimator)).__name__: estimator}
 
 
 def _with_end(estimator: Any, end: Any) -> Any:
@@ -191,7 +183,7 @@ def _with_end(estimator: Any, end: Any) -> Any:
 
 
 def _role_parameters(estimator: Any, roles: Sequence[str]) -> dict[str, Any]:
-    end = _end(estimator)
+    end = last_step(estimator)
     return {role: getattr(end, role, "auto") for role in roles}
 
 
@@ -241,13 +233,14 @@ class _Judge:
         self,
         X: Any,
         y: Any,
+        liked: NDArray[np.bool_],
         k: int,
         metrics: tuple[str, ...],
         filter_seen: bool,
         contexts: Sequence[NDArray[np.int64]],
     ) -> None:
         self.X, self.y, self.k, self.metrics, self.filter_seen = X, y, k, metrics, filter_seen
-        self.contexts = contexts
+        self.liked, self.contexts = liked, contexts
         self.timed = False
         self.gains: dict[str, dict[str, list[_Gains]]] = {}
         self.lists: dict[str, dict[str, list[float]]] = {}
@@ -259,6 +252,9 @@ class _Judge:
         train, test = np.arange(_num_samples(self.X))[train], np.arange(_num_samples(self.X))[test]
         y = None if self.y is None else _safe_indexing(self.y, train)
         fitted = clone(recommender).fit(_safe_indexing(self.X, train), y)
+        train, test = train[self.liked[train]], test[self.liked[test]]
+        if not len(test):
+            raise ValueError("cv has a split without a test row of a y above 0 to be foretold.")
         apart = [Column("context", codes[test]) for codes in self.contexts]
         asking = Asking(fitted, _safe_indexing(self.X, test), self.filter_seen, apart)
         self.timed = self.timed or asking.roles.timestamp is not None

@@ -140,6 +140,28 @@ class Asking:
         return values if isinstance(values, np.ndarray) else np.asarray(values.to_numpy())
 
 
+def last_step(estimator: Any) -> Any:
+    """Return the recommender in a pipeline or a search that need not be fitted.
+
+    Parameters
+    ----------
+    estimator : object
+        An estimator.
+
+    Returns
+    -------
+    recommender : object
+        What stands at the end.
+    """
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "estimator"):
+            estimator = estimator.estimator
+        else:
+            return estimator
+
+
 def unwrapped(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the recommender in a pipeline or a fitted search, and the X that it is given.
 

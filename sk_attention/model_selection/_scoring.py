@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from sk_attention._dislikes import only_liked
 from sk_attention._interactions import Ids
 from sk_attention.data.columns import Column
 from sk_attention.metrics import coverage_at_k, novelty_at_k
 
-from ._rankings import LIST_METRICS, METRICS, Asking, Items
+from ._rankings import LIST_METRICS, METRICS, Asking, Items, last_step
 
 
 class _RankingScorer:
@@ -22,6 +23,7 @@ class _RankingScorer:
         self.metric, self.k, self.filter_seen = metric, k, filter_seen
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        X, sample_weight = only_liked(last_step(estimator), X, y, sample_weight)
         asking = Asking(estimator, X, self.filter_seen)
         names = [self.metric] if isinstance(self.metric, str) else list(self.metric)
         items = _items_of(asking.estimator, "novelty" in names)
@@ -86,7 +88,8 @@ def make_ranking_scorer(
     -------
     scorer : callable
         ``scorer(estimator, X, y=None, sample_weight=None)`` returns a float, or a dictionary. The
-        weight of a question is the mean of its rows'; lists are not weighted.
+        weight of a question is the mean of its rows'; lists are not weighted. With ``y`` of 0 or
+        less a row was turned down and is left out, unless ``y`` holds labels to the recommender.
 
     Raises
     ------

@@ -71,6 +71,15 @@ class Reranking(NamedTuple):
     n_candidates: int
 
 
+class Disliking(NamedTuple):
+    """What gives the scores, and what was turned down where targets were taken."""
+
+    ranking: Scoring | Reranking
+    item: Tensor  # M, codes
+    target: Tensor  # M, at which of the targets
+    weight: Tensor  # M
+
+
 class HistoryNetwork(nn.Module):
     r"""A history is read, and scores the items by their own vectors.
 
@@ -155,8 +164,16 @@ class HistoryNetwork(nn.Module):
             self.reader = CandidateReading(embedding_dim, n_heads, recency, generator)
             self.sampler = NegativeSampler(share, NEGATIVES)
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> Scoring | Reranking:
+    def forward(self, inputs: Mapping[str, Tensor]) -> Scoring | Reranking | Disliking:
         """Return what scores the items at each ``position`` of the tokens ``item`` (B, L)."""
+        ranking = self.ranking(inputs)
+        if "disliked" not in inputs:
+            return ranking
+        names = ("disliked", "disliked_target", "disliked_weight")
+        return Disliking(ranking, *(inputs[name] for name in names))
+
+    def ranking(self, inputs: Mapping[str, Tensor]) -> Scoring | Reranking:
+        """Return what scores the items, whatever was turned down."""
         tokens, moments, position = self._tokens(inputs)
         items = self.item_vectors()
         hidden = self._first(inputs, tokens, moments, position)
@@ -211,7 +228,7 @@ class HistoryNetwork(nn.Module):
 
     def all_scores(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the scores of all items (N, I), what they read themselves among them."""
-        outputs = self(inputs)
+        outputs = self.ranking(inputs)
         hidden, items, bias = outputs.scoring if isinstance(outputs, Reranking) else outputs
         scores = F.linear(hidden, items.to(hidden.dtype)).to(bias.dtype) + bias
         return scores if self.reader is None else scores + self.candidate_scores(inputs)

@@ -12,8 +12,8 @@ from numpy.testing import assert_array_equal
 from sk_attention.data.histories import Windows
 from sk_attention.data.queries import (
     build_queries,
-    count_own,
     have_later_events,
+    own_events,
     past_events,
 )
 from tests._histories import START, histories, random_histories
@@ -133,9 +133,14 @@ def test_own_and_later_events_are_counted_as_by_hand(events, queries):
     user, item, time = np.array(events, dtype=np.int64).T
     built = histories(user, item, time, n_users=4)
     users, items, at = np.array(queries, dtype=np.int64).T
-    own = count_own(built, users, at.astype(float), items)
+    own = own_events(built, users, at.astype(float), items)
     later = have_later_events(built, users, at.astype(float))
-    assert own.tolist() == [events.count(query) for query in queries]
+    assert np.diff(own.indptr).tolist() == [events.count(query) for query in queries]
+    found = zip(*own.nonzero(), strict=True)
+    assert all(
+        (built.users[event], built.items[event], built.times[event]) == queries[query]
+        for query, event in found
+    )
     by_hand = [any(e[0] == who and e[2] > when for e in events) for who, _, when in queries]
     assert later.tolist() == by_hand
 

@@ -1,9 +1,11 @@
 """What followed what: against plain loops over pairs of events."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_attention.data import transitions
@@ -52,6 +54,42 @@ def test_shares_and_gains_equal_plain_loops(built, held_out):
     for item in range(N_ITEMS):
         one = found.pair_gains(latest, np.full(3, item))
         assert_allclose(one, gains[:, item], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_kept", [1, 3, 100], ids="keeps_{}".format)
+def test_what_events_counted_is_left_out_as_if_they_had_not_been_counted(monkeypatch, n_kept):
+    monkeypatch.setattr(transitions, "N_FOLLOWERS", n_kept)
+    rng = np.random.default_rng(1)
+    users, items = np.repeat([0, 1, 2], 20), rng.integers(N_ITEMS + 1, size=60)
+    built = histories(users, items, weight=rng.integers(3, size=60))
+    everything = Transitions(built, N_ITEMS)
+    latest = np.stack(
+        [np.pad(items[max(e - 6, 0) : e][::-1], (0, max(6 - e, 0))) for e in range(60)]
+    )
+    own = everything.counted_of(built, sp.eye_array(60, dtype=bool, format="csr"))
+    gains = everything.gains(latest, own).toarray()
+    for event in range(60):
+        without = Transitions(built, N_ITEMS, np.arange(60) != event)
+        expected = without.gains(latest[[event]]).toarray()[0]
+        assert_allclose(gains[event], expected, rtol=1e-5, atol=1e-6)
+    for item in range(N_ITEMS):
+        one = everything.pair_gains(latest, np.full(60, item), own)
+        assert_allclose(one, gains[:, item], rtol=1e-5, atol=1e-6)
+    assert np.abs(gains - everything.gains(latest).toarray()).max() > 0.1
+
+
+def test_several_events_are_left_out_together_and_those_never_counted_change_nothing():
+    rng = np.random.default_rng(2)
+    built = histories([0] * 20, rng.integers(1, N_ITEMS + 1, size=20))
+    counted = np.arange(20) < 15
+    events = replace(built, codes={"counted": counted})
+    found = Transitions(built, N_ITEMS, counted)
+    latest = built.items[[9, 8, 7, 6, 5]][None]
+    for left_out in ([10, 11, 12], [17, 18]):
+        own = sp.csr_array(np.isin(np.arange(20), left_out)[None])
+        gains = found.gains(latest, found.counted_of(events, own)).toarray()
+        without = Transitions(built, N_ITEMS, counted & ~np.isin(np.arange(20), left_out))
+        assert_allclose(gains, without.gains(latest).toarray(), rtol=1e-5, atol=1e-6)
 
 
 def test_the_items_that_followed_most_are_kept_of_equal_ones_the_first(monkeypatch):

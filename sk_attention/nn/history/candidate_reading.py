@@ -156,4 +156,5 @@ class CandidateReading(nn.Module):
 
     def _at(self, tokens: Tensor, moments: Moments, position: Tensor) -> tuple[History, Tensor]:
         row = position // tokens.shape[1]
-        return self.history(tokens[row]), self.recency(moments.at(position))
+        history = History(*(part[row] for part in self.history(tokens)))
+        return history, self.recency(moments.at(position))
