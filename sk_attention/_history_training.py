@@ -164,6 +164,8 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _build_ranking(self, generator: torch.Generator) -> None:
         beside = self._surroundings(generator)
+        loss = resolve_loss(self.loss, len(self.items_))
+        looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         popularity = torch.as_tensor(item_weights(self._histories, len(self.items_), np.inf))
         network = HistoryNetwork(
             self._kind,
@@ -176,11 +178,10 @@ class HistoryTrainingMixin(ForetellingMixin):
             self._usual_gap if self._has_times else None,
             generator,
             beside,
+            looks_at_all,
         )
-        loss = resolve_loss(self.loss, len(self.items_))
         network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         first = training_loss(loss, popularity, self.n_negatives)
-        looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         reranked = RerankingLoss(None if self._kind == "cross" else first)
         self._build_net(
             network,
