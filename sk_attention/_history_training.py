@@ -81,6 +81,7 @@ class HistoryTrainingMixin(ForetellingMixin):
     callbacks: list[Any] | None
     device: Any
     precision: str
+    compile: bool
     random_state: Any
     verbose: int
 
@@ -256,6 +257,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         if size == "auto":
             size = int(min(max(2 ** round(log2(splits[0][0].n_windows / 32)), 16), 128))
         seed = (self._seed + len(self.net_.history)) % 2**31
+        if self.compile:
+            self.net_.module_.compile(dynamic=True)  # hardly two batches are of the same lengths
         try:
             train(self.net_, splits, Plan(int(size), n_passes), seed, again)
         except KeyboardInterrupt as interrupt:

@@ -6,7 +6,7 @@ Shapes: B histories, L tokens, D embedding_dim, H heads, N targets, I items, K c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -297,6 +297,15 @@ class HistoryNetwork(nn.Module):
             known = known + self.user_features(inputs).unsqueeze(1)
         added: Tensor = self.asked_dropout(known * tokens.shape[-1] ** 0.5)
         return tokens + added
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what reads histories, as ``torch.compile`` takes the arguments.
+
+        The tables of items, whose gradients are sparse, stay outside.
+        """
+        for part in (self.encoder, self.reader):
+            if part is not None:
+                part.compile(*args, **kwargs)
 
     def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
         """Take the weights of a network that knows some of the items; the others come last.

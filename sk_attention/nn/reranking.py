@@ -8,10 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .history.candidate_reading import scores_everywhere, weights_and_worth
 from .items import vectors_of
 from .ranking import TrainingLoss, item_scores, next_item_cross_entropy
-from .recommender import WEIGHTS_AT_A_TIME, Reading, Reranking
+from .recommender import WEIGHTS_AT_A_TIME, Reranking
 from .rows import take_rows
 
 
@@ -46,7 +45,9 @@ def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) 
     code = (target - 1).clamp(min=0)
     sampled, correction = reading.sampler()
     targets, vectors = (vectors_of(reading.items, which) for which in (code, sampled))
-    read_own, read_others = _read_by(targets, vectors, reading)
+    read_own, read_others = reading.reader(
+        reading.tokens, reading.moments, reading.position, targets, vectors
+    )
     hidden, n_dims = scoring.hidden, scoring.hidden.shape[1]  # 0 where the biases are all there is
     own = (hidden * targets[:, :n_dims]).sum(1).to(scoring.bias.dtype)
     own = read_own + own + take_rows(scoring.bias, code)
@@ -55,21 +56,8 @@ def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) 
     )
     others = (others + correction).masked_fill(sampled == code.unsqueeze(1), -torch.inf)
     total = torch.logaddexp(others.logsumexp(1), own)
-    return ((total - own) * weight).sum().unsqueeze(0) / max(len(target), 1)
-
-
-def _read_by(targets: Tensor, others: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
-    """Return what the targets (N,) and other items (N, C) score of what they read, by vectors."""
-    reader, tokens, moments, position, _, _ = reading
-    history = reader.history(tokens)
-    bias = reader.recency(moments.everywhere())
-    # the target of each moment, in the places of the tokens
-    vectors = targets.new_zeros(tokens.shape[0] * tokens.shape[1], targets.shape[1])
-    vectors = vectors.index_copy(0, position, targets).view(tokens.shape)
-    weights, worth = weights_and_worth(history, bias, reader.candidates(vectors))
-    own = (weights * worth).sum((1, 3)).flatten()[position]
-    read = scores_everywhere(history, bias, reader.candidates(others))
-    return own, read.flatten(0, 1)[position]
+    loss: Tensor = ((total - own) * weight).sum().unsqueeze(0) / max(len(target), 1)
+    return loss
 
 
 def reranked_missed_gain(outputs: Reranking, target: Tensor, weight: Tensor, k: int = 10) -> Tensor:
