@@ -324,6 +324,7 @@ class HistoryTrainingMixin(ForetellingMixin):
         old = self.net_
         self._build()
         network, device = self.net_.module_, self.net_.device
+        old.move_to(torch.device(device))  # it is on the CPU, where it was loaded
         known = torch.as_tensor(codes[1:], device=device)
         if users is None:
             network.take_over(old.module_, known)

@@ -1,6 +1,5 @@
 """Recommenders that are compiled, or fitted on a GPU, are those of the CPU."""
 
-import copy
 import pickle
 import shutil
 
@@ -79,18 +78,17 @@ def test_fields_are_compiled_too(monkeypatch):
 @pytest.mark.gpu
 @NEEDS_GPU
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_a_step_on_a_gpu_is_one_on_the_cpu(attention):
-    """Nothing is drawn from a generator of the device, but what hides items and users."""
+def test_a_gpu_learns_and_reads_as_a_cpu_does(attention):
+    """But for what is drawn: which events are hidden, and which items are compared."""
     gpu, cpu = (
         recommender(attention=attention, device=device, dropout=0.0, **ONE_PASS).fit(X)
         for device in ("cuda", "cpu")
     )
     assert next(gpu.net_.module_.parameters()).is_cuda
     assert_allclose(gpu.loss_curve_, cpu.loss_curve_, rtol=0.05)
-    same = copy.deepcopy(gpu)
-    same.net_.module_.load_state_dict(cpu.net_.module_.state_dict())
-    same._look_back()
-    assert_same_model(same, cpu, rtol=1e-6)
+    gpu.net_.module_.load_state_dict(cpu.net_.module_.state_dict())
+    gpu._look_back()  # of the same weights
+    assert_same_model(gpu, cpu, rtol=1e-6)
 
 
 @pytest.mark.gpu
@@ -105,7 +103,7 @@ def test_fit_on_a_gpu_recommends_like_one_on_the_cpu(loss):
         recommender(device=device, **sizes).fit(table.iloc[train]) for device in ("cuda", "cpu")
     )
     scores = gpu.score(table.iloc[test]), cpu.score(table.iloc[test])
-    assert min(scores) > 0.35  # 0.25 of what is popular
+    assert min(scores) > 0.5  # 0.36 of what is popular
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
     loaded = pickle.loads(pickle.dumps(gpu))
     assert_same_model(loaded, gpu)
