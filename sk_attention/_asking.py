@@ -36,7 +36,7 @@ class Asked(NamedTuple):
         codes = {name: values[rows] for name, values in self.codes.items()}
         return Asked(self.users[rows], items, self.at[rows], codes)
 
-    def contexts(self) -> list[NDArray[Any]]:
+    def contexts(self) -> list[Any]:
         """Return the codes of the moments at which rankings are asked for."""
         return [values for name, values in self.codes.items() if name.startswith("context.")]
 

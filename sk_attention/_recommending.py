@@ -19,6 +19,7 @@ from ._retrieval import Catalogue, Excluded, Known, row_slices, seen_items
 from ._warnings import warn_of_leak
 from .data.histories import Histories
 from .data.queries import Queries, count_own, have_later_events, past_events
+from .data.ragged import equal_rows
 
 
 class RecommendingMixin(AskingMixin):
@@ -255,7 +256,7 @@ class RecommendingMixin(AskingMixin):
             len(query) != len(rows.users)
             or (users[query] != rows.users).any()
             or (at[query] != rows.at).any()
-            or any((own[first][query] != own).any() for own in rows.contexts())
+            or not all(equal_rows(own[first][query], own) for own in rows.contexts())
         ):
             raise ValueError(
                 "queries must hold one label per row of X, the same only for rows of one user, "

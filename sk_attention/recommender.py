@@ -97,8 +97,8 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         The same of the users. Users without a history are recommended what is popular lately,
         corrected by what their features say.
     text_features : list of str, default=None
-        Names of columns of ``item_features`` and ``user_features`` that are texts, of which words
-        and parts of words are read. Strings are categories otherwise.
+        Names of columns of ``X``, ``item_features`` and ``user_features`` that are texts, of which
+        words and parts of words are read. Strings are categories otherwise.
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
