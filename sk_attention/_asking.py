@@ -39,7 +39,7 @@ class Asked(NamedTuple):
         own = None if self.own is None else self.own[rows]
         return Asked(self.users[rows], items, self.at[rows], codes, own)
 
-    def contexts(self) -> list[NDArray[Any]]:
+    def contexts(self) -> list[Any]:
         """Return the codes of the moments at which rankings are asked for."""
         return [values for name, values in self.codes.items() if name.startswith("context.")]
 

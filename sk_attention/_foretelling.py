@@ -27,7 +27,7 @@ from ._outcomes import (
     outcome_column,
 )
 from ._recording import has_items
-from ._side_tables import SideTable
+from ._side_tables import SideTable, texts_among
 from ._surroundings import SurroundingsMixin
 from .data.columns import Column, take_rows
 from .data.groups import ColumnGroup
@@ -79,8 +79,10 @@ class ForetellingMixin(SurroundingsMixin):
         others = columns_without_role(columns, self._roles)
         values, observed = encode_labels(self._label_encoder, labels)
         labelled = [*columns, outcome_column(values, observed)]
-        self._event_group = event_group(others, len(columns), self.task).fit(labelled, weight)
-        self._asked_group = ColumnGroup("asked", others).fit(columns, weight)
+        texts = texts_among(self.text_features, columns, others)
+        group = event_group(others, len(columns), self.task, texts)
+        self._event_group = group.fit(labelled, weight)
+        self._asked_group = ColumnGroup("asked", others, texts=texts).fit(columns, weight)
         self._learn_ids(columns)
         self._label_users = self._user_ids
         codes = self._labelled_codes(columns, values, observed)

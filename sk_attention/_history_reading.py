@@ -61,7 +61,8 @@ class HistoryReadingMixin(RecommendingMixin, TransformerMixin):
                 f"items holds {list(items)[int((codes == 0).argmax())]!r}, which is not among the "
                 "items of fit."
             )
-        vectors = self.net_.module_.eval().items.all().detach().float().cpu().numpy()
+        with torch.inference_mode():
+            vectors = self.net_.module_.eval().items.all().float().cpu().numpy()
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         best = np.full((len(codes), int(k)), -1)
         similarities = np.full(best.shape, -np.inf, dtype=np.float32)

@@ -83,6 +83,7 @@ class HistoryTrainingMixin(ForetellingMixin):
     callbacks: list[Any] | None
     device: Any
     precision: str
+    compile: bool
     random_state: Any
     verbose: int
 
@@ -166,6 +167,8 @@ class HistoryTrainingMixin(ForetellingMixin):
 
     def _build_ranking(self, generator: torch.Generator) -> None:
         beside = self._surroundings(generator)
+        loss = resolve_loss(self.loss, len(self.items_))
+        looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         popularity = torch.as_tensor(item_weights(self._histories, len(self.items_), np.inf))
         network = HistoryNetwork(
             self._kind,
@@ -178,11 +181,10 @@ class HistoryTrainingMixin(ForetellingMixin):
             self._usual_gap if self._has_times else None,
             generator,
             beside,
+            looks_at_all,
         )
-        loss = resolve_loss(self.loss, len(self.items_))
         network.item_bias.data.copy_(first_bias(loss, popularity, self.n_negatives))
         first = training_loss(loss, popularity, self.n_negatives)
-        looks_at_all = loss == "cross_entropy" and self._kind != "cross"
         reranked = RerankingLoss(None if self._kind == "cross" else first)
         loss_of_ranking = RankingLoss(first) if network.reader is None else reranked
         self._build_net(
@@ -258,6 +260,8 @@ class HistoryTrainingMixin(ForetellingMixin):
         if size == "auto":
             size = int(min(max(2 ** round(log2(splits[0][0].n_windows / 32)), 16), 128))
         seed = (self._seed + len(self.net_.history)) % 2**31
+        if self.compile:
+            self.net_.module_.compile(dynamic=True)  # hardly two batches are of the same lengths
         try:
             train(self.net_, splits, Plan(int(size), n_passes), seed, again)
         except KeyboardInterrupt as interrupt:
@@ -332,13 +336,13 @@ class HistoryTrainingMixin(ForetellingMixin):
         old = self.net_
         self._build()
         network, device = self.net_.module_, self.net_.device
-        earlier = old.module_ if old.device == device else copy.deepcopy(old.module_).to(device)
+        old.move_to(torch.device(device))  # it is on the CPU, where it was loaded
         known = torch.as_tensor(codes[1:], device=device)
         if users is None:
-            network.take_over(earlier, known)
+            network.take_over(old.module_, known)
         else:
             user_codes = self._label_users.codes(Column("users_", users.values_))
-            network.take_over(earlier, known, torch.as_tensor(user_codes, device=device))
+            network.take_over(old.module_, known, torch.as_tensor(user_codes, device=device))
         self.net_.history = copy.deepcopy(old.history)
         met_before = self._item_ids.codes(Column("items_", met))
         return new, np.setdiff1d(self._histories.items[new], met_before)

@@ -153,7 +153,9 @@ def outcome_column(values: NDArray[Any], observed: NDArray[np.bool_]) -> Column:
     return Column("y", np.where(observed, values.astype(np.float64), np.nan))
 
 
-def event_group(positions: Sequence[int], n_columns: int, task: str) -> ColumnGroup:
+def event_group(
+    positions: Sequence[int], n_columns: int, task: str, texts: Sequence[int] = ()
+) -> ColumnGroup:
     """Return what is read of past events: columns, and what became of them.
 
     Parameters
@@ -164,6 +166,8 @@ def event_group(positions: Sequence[int], n_columns: int, task: str) -> ColumnGr
         Columns of X; the label stands behind them.
     task : {"classification", "regression"}
         What labels are.
+    texts : sequence of int, default=()
+        Which of the columns are texts.
 
     Returns
     -------
@@ -171,4 +175,4 @@ def event_group(positions: Sequence[int], n_columns: int, task: str) -> ColumnGr
         Not fitted.
     """
     categories = [n_columns] if task == "classification" else []
-    return ColumnGroup("event", [*positions, n_columns], categories)
+    return ColumnGroup("event", [*positions, n_columns], categories, texts)

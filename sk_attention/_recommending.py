@@ -21,6 +21,7 @@ from ._warnings import warn_of_leak
 from .data.histories import Histories
 from .data.popularity import first_times
 from .data.queries import Queries, have_later_events, own_events, past_events
+from .data.ragged import equal_rows
 
 
 class RecommendingMixin(AskingMixin):
@@ -276,7 +277,7 @@ class RecommendingMixin(AskingMixin):
             len(query) != len(rows.users)
             or (users[query] != rows.users).any()
             or (at[query] != rows.at).any()
-            or any((codes[first][query] != codes).any() for codes in rows.contexts())
+            or not all(equal_rows(own[first][query], own) for own in rows.contexts())
         ):
             raise ValueError(
                 "queries must hold one label per row of X, the same only for rows of one user, "

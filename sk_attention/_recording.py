@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._dislikes import Dislikes, Verdicts, no_dislikes, verdicts
 from ._inputs import read_columns
-from ._interactions import Ids, Roles, event_times
+from ._interactions import Ids, Roles, columns_without_role, event_times
 from ._side_tables import SideTable, check_texts, text_names
 from ._validation import all_or_nothing
 from .data.columns import Column
 from .data.histories import Histories, build_histories, event_order, regrouped
+from .data.ragged import stacked
 from .data.sessions import sessions_by_gap
 
 
@@ -73,13 +74,14 @@ class RecordingMixin:
         for name in LEFT_BEHIND:
             self.__dict__.pop(name, None)
 
-    def _read_side_tables(self, names: Sequence[str]) -> None:
+    def _read_side_tables(self, columns: Sequence[Column]) -> None:
         """Learn what is said of users and items elsewhere."""
-        user, item = (names[position] for position in self._roles.who_and_what)
+        user, item = (columns[position].name for position in self._roles.who_and_what)
         texts = text_names(getattr(self, "text_features", None))
         self._user_table = self._read_side_table("user", user, texts)
         self._item_table = self._read_side_table("item", item, texts)
-        check_texts(texts, [self._item_table, self._user_table])
+        others = [columns[position].name for position in columns_without_role(columns, self._roles)]
+        check_texts(texts, others, [self._item_table, self._user_table])
 
     def _read_side_table(self, role: str, id_name: str, texts: list[str]) -> SideTable | None:
         parameter = f"{role}_features"
@@ -115,7 +117,7 @@ class RecordingMixin:
     def _learn_ids(self, columns: Sequence[Column]) -> None:
         """Learn who and what there is, and what is said of them elsewhere."""
         user, item = (columns[position] for position in self._roles.who_and_what)
-        self._read_side_tables([column.name for column in columns])
+        self._read_side_tables(columns)
         self._user_ids, self._item_ids = Ids(user), Ids(item)
         if self._item_table is not None:
             self._item_ids, _ = self._item_table.ids_.joined(item)
@@ -128,7 +130,7 @@ class RecordingMixin:
         self,
         columns: Sequence[Column],
         weight: NDArray[np.float64],
-        codes: Mapping[str, NDArray[Any]] | None = None,
+        codes: Mapping[str, Any] | None = None,
     ) -> None:
         """Sort the interactions into histories."""
         user, item = (columns[position] for position in self._roles.who_and_what)
@@ -223,7 +225,7 @@ class RecordingMixin:
         self._histories = regrouped(self._histories, codes, len(self.users_))
         self._disliked = self._disliked.regrouped(codes, len(self.users_))
 
-    def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, NDArray[Any]]:
+    def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, Any]:
         """Return what else is kept of interactions."""
         return {}
 
@@ -232,7 +234,7 @@ class RecordingMixin:
         columns: Sequence[Column],
         weight: NDArray[np.float64],
         items: NDArray[np.int64],
-        added: Mapping[str, NDArray[Any]],
+        added: Mapping[str, Any],
     ) -> NDArray[np.bool_]:
         """Add rows with these item codes to the histories, and return which events are new."""
         user = columns[self._roles.who_and_what[0]]
@@ -248,7 +250,7 @@ class RecordingMixin:
             np.concatenate([old.weight, weight]),
             len(self.users_),
             self._added_sessions(columns),
-            {name: np.concatenate([values, added[name]]) for name, values in old.codes.items()},
+            {name: stacked(values, added[name]) for name, values in old.codes.items()},
         )
         self._part_sessions()
         self._now = max(self._now, float(both.max()))

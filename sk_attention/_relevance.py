@@ -16,7 +16,7 @@ Fields = MultiTaskAttentionClassifier | MultiTaskAttentionRegressor
 FIELD_PARAMETERS = (
     *("n_heads", "n_layers", "dropout", "optimizer", "weight_decay", "max_grad_norm"),
     *("batch_size", "max_epochs", "early_stopping", "n_iter_no_change", "refit", "callbacks"),
-    *("learning_rate", "device", "precision", "random_state", "verbose"),
+    *("learning_rate", "device", "precision", "compile", "random_state", "verbose"),
 )
 
 # Fields have no sessions, so there is one level less to read.

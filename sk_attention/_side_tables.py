@@ -133,13 +133,15 @@ class SideTable:
         }
 
 
-def check_texts(texts: Any, tables: Sequence[SideTable | None]) -> None:
+def check_texts(texts: Any, columns: Sequence[str], tables: Sequence[SideTable | None]) -> None:
     """Refuse texts that no table has.
 
     Parameters
     ----------
     texts : list of str
         The parameter ``text_features``.
+    columns : sequence of str
+        Names of the columns of X that say neither who, what nor when.
     tables : sequence of SideTable or None
         Tables that may have them.
 
@@ -148,13 +150,34 @@ def check_texts(texts: Any, tables: Sequence[SideTable | None]) -> None:
     ValueError
         If one of the names is in none of the tables.
     """
-    there = [name for table in tables if table is not None for name in table.names_]
+    there = [*columns, *(name for table in tables if table is not None for name in table.names_)]
     for name in texts:
         if name not in there:
             raise ValueError(
-                f"text_features names {name!r}, which is no column of item_features or "
-                f"user_features; theirs are {there[:20]}."
+                f"text_features names {name!r}, which is no column of X without a role, nor of "
+                f"item_features or user_features; theirs are {there[:20]}."
             )
+
+
+def texts_among(texts: Any, columns: Sequence[Column], positions: Sequence[int]) -> list[int]:
+    """Return which of some columns are texts.
+
+    Parameters
+    ----------
+    texts : list of str or None
+        The parameter ``text_features``.
+    columns : sequence of Column
+        The columns of X.
+    positions : sequence of int
+        Those to be read.
+
+    Returns
+    -------
+    positions : list of int
+        Of the texts.
+    """
+    names = text_names(texts)
+    return [position for position in positions if columns[position].name in names]
 
 
 def text_names(texts: Any) -> list[str]:
@@ -178,8 +201,8 @@ def text_names(texts: Any) -> list[str]:
     names = [] if texts is None else list(texts)
     if not all(isinstance(name, str) for name in names):
         raise ValueError(
-            "text_features must be a list of names of columns of item_features or user_features; "
-            f"got {texts!r}."
+            "text_features must be a list of names of columns of X, item_features or "
+            f"user_features; got {texts!r}."
         )
     return names
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ._build import build_features
 from ._history_reading import HistoryReadingMixin
 from ._interactions import columns_without_role, find_context
-from ._side_tables import SideTable
+from ._side_tables import SideTable, texts_among
 from .data.columns import Column
 from .data.groups import ColumnGroup
 from .data.queries import Queries
@@ -28,6 +28,7 @@ class SurroundingsMixin(HistoryReadingMixin):
 
     embedding_dim: int
     precision: str
+    text_features: Any
     _event_group: ColumnGroup
     _context_group: ColumnGroup
 
@@ -35,8 +36,12 @@ class SurroundingsMixin(HistoryReadingMixin):
         """Learn what is read of past events, and which of it is known before they happen."""
         context = find_context(self, columns, self._roles)
         others = columns_without_role(columns, self._roles)
-        self._event_group = ColumnGroup("event", others).fit(columns, weight)
-        self._context_group = ColumnGroup("context", context).fit(columns, weight)
+        self._event_group, self._context_group = (
+            ColumnGroup(
+                name, positions, texts=texts_among(self.text_features, columns, positions)
+            ).fit(columns, weight)
+            for name, positions in (("event", others), ("context", context))
+        )
 
     def _event_codes(self, columns: Sequence[Column], y: Any) -> dict[str, Any]:
         return {

@@ -68,7 +68,7 @@ _SHARED = [
     *("n_heads", "n_layers", "dropout"),
     *("optimizer", "learning_rate", "weight_decay", "max_grad_norm"),
     *("early_stopping", "n_iter_no_change", "refit", "callbacks"),
-    *("device", "precision", "random_state", "verbose"),
+    *("device", "precision", "compile", "random_state", "verbose"),
 ]
 
 _ROLES = dict.fromkeys(("user", "item", "timestamp"), "no_validation")  # they have their own rules

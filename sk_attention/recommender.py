@@ -97,8 +97,8 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         The same of the users. Users without a history are recommended what is popular lately,
         corrected by what their features say.
     text_features : list of str, default=None
-        Names of columns of ``item_features`` and ``user_features`` that are texts, of which words
-        and parts of words are read. Strings are categories otherwise.
+        Names of columns of ``X``, ``item_features`` and ``user_features`` that are texts, of which
+        words and parts of words are read. Strings are categories otherwise.
     embedding_dim : int, default=64
         Size of the vectors of items and histories, a multiple of ``n_heads``.
     n_heads : int, default=2
@@ -153,6 +153,9 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     precision : {"auto", "float32", "float64", "bf16"}, default="auto"
         "auto": float32, with bf16 matrix products in training where the device is fast at them.
         "bf16" uses them in prediction too.
+    compile : bool, default=False
+        Whether to compile what reads histories with ``torch.compile``: slow to start, faster
+        afterwards on some GPUs. Batches may be of any length.
     random_state : int, RandomState or None, default=None
         Seed of initial weights, held-out users, order of the stretches, dropout and drawn items.
         None takes fresh entropy. Global generators are never touched.
@@ -261,6 +264,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         callbacks: list[Any] | None = None,
         device: Any = "auto",
         precision: str = "auto",
+        compile: bool = False,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -295,6 +299,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         self.callbacks = callbacks
         self.device = device
         self.precision = precision
+        self.compile = compile
         self.random_state = random_state
         self.verbose = verbose
 

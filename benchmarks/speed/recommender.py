@@ -3,7 +3,8 @@
 Made-up histories of 50 events, popular items more often (Zipf); vectors of 64 numbers, two blocks.
 
 - A training step, of 64 histories: all of it, and of that the network without the loss, forward and
-  backward. The rest is the loss, the optimiser and the average of the weights.
+  backward. The rest is the loss, the optimiser and the average of the weights. With `--features`
+  items have so many numbers beside their ids.
 - The best 10 items of users whose vectors are known, 50 items left out of each: with all items
   compared, with an index, and beside them the bare matrix product and top-k.
 - `recommend` of a fitted estimator with `attention="double"`, stage by stage: encoding the users'
@@ -40,11 +41,15 @@ from benchmarks._common import (
     set_threads,
 )
 from sk_attention import AttentionRecommender
+from sk_attention._build import build_features
 from sk_attention._index import CellIndex
 from sk_attention._retrieval import Catalogue, Excluded, Known
+from sk_attention.data.columns import Column
+from sk_attention.data.groups import ColumnGroup
 from sk_attention.data.histories import WindowBatches, Windows, build_histories, training_windows
+from sk_attention.nn.items import Described
 from sk_attention.nn.ranking import RankingLoss
-from sk_attention.nn.recommender import HistoryNetwork
+from sk_attention.nn.recommender import HistoryNetwork, Surroundings
 from sk_attention.nn.sampled import training_loss
 from sk_attention.training.averaging import WeightAverage
 from sk_attention.training.net import AttentionNet
@@ -71,15 +76,39 @@ def cpu_seconds(function: Callable[[], Any], repeats: int) -> float:
     return float(np.median(seconds[1:] or seconds))
 
 
-def network(n_items: int) -> HistoryNetwork:
+def network(n_items: int, n_features: int, looks_at_all: bool) -> HistoryNetwork:
     """Return the network of the recommender at its defaults."""
     generator = torch.Generator().manual_seed(0)
-    return HistoryNetwork("self", torch.ones(n_items), DIMS, 2, 2, 0.2, LENGTH, 1.0, generator)
+    beside = Surroundings(described(n_items, n_features, generator) if n_features else None)
+    return HistoryNetwork(
+        "self",
+        torch.ones(n_items),
+        DIMS,
+        2,
+        2,
+        0.2,
+        LENGTH,
+        1.0,
+        generator,
+        beside,
+        looks_at_all,
+    )
+
+
+def described(n_items: int, n_features: int, generator: torch.Generator) -> Described:
+    """Return what is said of the items: numbers."""
+    numbers = np.random.default_rng(1).standard_normal((n_features, n_items))
+    columns = [Column(f"x{place}", values) for place, values in enumerate(numbers)]
+    group = ColumnGroup("item", range(n_features)).fit(columns, np.ones(n_items))
+    codes = {name: torch.as_tensor(values) for name, values in group.codes(columns).items()}
+    features = build_features(group, DIMS, generator)
+    return Described(features, codes, torch.ones(n_items, dtype=torch.bool))
 
 
 def training(case: Record) -> Record:
     """Measure a training step."""
     n_items, loss = case["items"], case["loss"]
+    looks_at_all = loss == "cross_entropy"
     rng = np.random.default_rng(0)
     items = np.minimum(rng.zipf(1.1, size=WINDOWS * LENGTH * 8), n_items)
     items = rng.permutation(n_items)[items - 1] + 1
@@ -89,12 +118,12 @@ def training(case: Record) -> Record:
     cut = training_windows(built.starts[:-1], built.starts[1:], LENGTH)
     windows = Windows(built, *cut, np.ones(len(items), dtype=bool), n_items + 1)
     batches = list(WindowBatches(windows, WINDOWS))
-    own = network(n_items)
+    own = network(n_items, case["features"], looks_at_all)
     held = resident_bytes()
     net = AttentionNet(
         own,
         RankingLoss(training_loss(loss, torch.ones(n_items), 256)),
-        tables=() if loss == "cross_entropy" else own.tables,
+        tables=() if looks_at_all else own.tables,
         optimizer=resolve_optimizer("adamw"),
         lr=0.004,
         max_grad_norm=1.0,
@@ -118,6 +147,7 @@ def training(case: Record) -> Record:
         alone = cpu_seconds(network_alone, case["repeats"])
     return {
         "items": n_items,
+        "features": case["features"],
         "loss": loss,
         "step s": round(whole, 4),
         "network alone s": round(alone, 4),
@@ -246,6 +276,7 @@ CASES = {"Training": training, "Retrieval": retrieval, "Recommending": recommend
 def main() -> None:
     options = parser(__doc__, repeats=3)
     options.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    options.add_argument("--features", type=int, default=0, help="numbers that describe each item")
     options.add_argument("--losses", nargs="*", default=LOSSES, choices=LOSSES)
     options.add_argument("--users", type=int, default=500, help="who gets recommendations")
     options.add_argument("--case", help=argparse.SUPPRESS)
@@ -259,7 +290,8 @@ def main() -> None:
     tables: dict[str, list[Record]] = {what: [] for what in CASES}
     for n_items in chosen.items:
         case = {"items": n_items, "users": chosen.users, "repeats": chosen.repeats}
-        cases = [{**case, "what": "Training", "loss": loss} for loss in chosen.losses]
+        described = {**case, "features": chosen.features}
+        cases = [{**described, "what": "Training", "loss": loss} for loss in chosen.losses]
         cases += [{**case, "what": what} for what in ("Retrieval", "Recommending")]
         for case in cases:
             record = in_fresh_process(module, case, 1)

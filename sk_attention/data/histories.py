@@ -31,7 +31,7 @@ class Histories:
         Where each user's events begin; the last entry is n_events.
     sessions : ndarray of shape (n_events,), dtype int64
         Equal for successive events of one session, from 0 on; all 0 where no sessions are known.
-    codes : mapping of str to ndarray of shape (n_events, n_fields of a kind)
+    codes : mapping of str to ndarray of shape (n_events, n_fields of a kind), or Ragged
         What else is known of the events, as codes.
     """
 
@@ -81,7 +81,7 @@ def build_histories(
         Number of users.
     sessions : ndarray of shape (n_rows,), default=None
         Session codes from 0; None where no sessions are known.
-    codes : mapping of str to ndarray of shape (n_rows, ...), default=None
+    codes : mapping of str to ndarray of shape (n_rows, ...) or Ragged, default=None
         What else is known of the rows.
 
     Returns
@@ -215,11 +215,15 @@ class Windows(torch.utils.data.Dataset[Batch]):
         self.session_before = tensor(session_before)
         self.weight = tensor(weight.astype(np.float32))
         self.counted = tensor(counted)
-        self.codes = {name: tensor(values) for name, values in histories.codes.items()}
-        self.of_users = {
-            name: own.to(device) if isinstance(own, Ragged) else tensor(own)
-            for name, own in (of_users or {}).items()
-        }
+        self.codes: dict[str, Any]
+        self.of_users: dict[str, Any]
+        self.codes, self.of_users = (
+            {
+                name: own.to(device) if isinstance(own, Ragged) else tensor(own)
+                for name, own in known.items()
+            }
+            for known in (histories.codes, of_users or {})
+        )
         self.user = tensor(histories.users[first])
         self.first, self.last = tensor(first), tensor(last)
         self.disliked: tuple[Tensor, Tensor] | None = None
@@ -288,18 +292,16 @@ class Windows(torch.utils.data.Dataset[Batch]):
             "time": self.time_before[index],
             "session": self.session_before[index],
             "asked": self.time[index],
-            **{name: codes[before] for name, codes in self._named("event.")},
-            **{name: codes[index] for name, codes in self._named("context.")},
             "position": position,
-            **{name: codes[event] for name, codes in self._named("asked.")},
             "weight": self.weight[event],
         }
+        for when, which in (("event.", before), ("context.", index), ("asked.", event)):
+            for name, codes in self.codes.items():
+                if name.startswith(when):
+                    inputs |= as_tensors(name, codes[which])
         for name, own in self.of_users.items():
             inputs |= as_tensors(name, own[self.user[chosen]])
         return inputs, event
-
-    def _named(self, prefix: str) -> list[tuple[str, Tensor]]:
-        return [(name, codes) for name, codes in self.codes.items() if name.startswith(prefix)]
 
 
 def latest_items(inputs: Mapping[str, Tensor], n_lags: int) -> NDArray[np.int64]:

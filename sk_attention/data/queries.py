@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .batches import Batch
 from .histories import Histories
-from .ragged import as_tensors
+from .ragged import as_tensors, stacked
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Queries:
         Tokens of each query, at least one.
     event : ndarray of shape (n_queries, length), dtype int64
         Which events the tokens are; any event where a token is none.
-    codes : mapping of str to ndarray of shape (n_events, ...)
+    codes : mapping of str to ndarray of shape (n_events, ...), or Ragged
         What else is known of the events.
     asked : mapping of str to ndarray of shape (n_queries, ...), or Ragged
         What else is known of the queries, under the names by which the network reads it. What is
@@ -153,16 +153,17 @@ class Queries:
                 inputs |= as_tensors(name, array, device)
             yield inputs, torch.empty(len(item), 0)
 
-    def _at_every_place(self, name: str, rows: slice, length: int) -> NDArray[Any]:
+    def _at_every_place(self, name: str, rows: slice, length: int) -> Any:
         """Return what was known when the event after each token was asked for, then of the query.
 
         Shape (n_queries, length, n_fields).
         """
         event, last = self.event[rows, :length], self.n_tokens[rows] - 1
         following = np.concatenate([event[:, 1:], event[:, -1:]], axis=1)
-        values: NDArray[Any] = self.codes[name][following]
-        values[np.arange(len(values)), last] = self.asked[name][rows]
-        return values
+        both = stacked(self.codes[name][following.ravel()], self.asked[name][rows])
+        place = np.arange(following.size).reshape(following.shape)
+        place[np.arange(len(last)), last] = following.size + np.arange(len(last))
+        return both[place]
 
 
 def past_events(

@@ -19,7 +19,8 @@ class Ragged:
     Parameters
     ----------
     length : Tensor of shape (n_rows, n_fields), dtype int64
-        Tokens of each field of each row; there may be none.
+        Tokens of each field of each row; there may be none. Rows that were chosen side by side are
+        in as many dimensions, and no more of them can be chosen.
     parts : mapping of str to Tensor of shape (n_tokens, ...)
         What is known of each token.
     """
@@ -27,7 +28,7 @@ class Ragged:
     def __init__(self, length: Tensor, parts: Mapping[str, Tensor]) -> None:
         self.length = length
         self.parts = dict(parts)
-        end = length.sum(1).cumsum(0)
+        end = length.sum(-1).flatten().cumsum(0)
         self._start = torch.cat([end.new_zeros(1), end])  # of each row, and the end of the last
 
     def __len__(self) -> int:
@@ -55,7 +56,7 @@ class Ragged:
         return Ragged(self.length.to(device), parts)
 
     def __getitem__(self, rows: Selection) -> Ragged:
-        """Return some of the rows, in the order asked for; time and memory go by their tokens."""
+        """Return some of the rows, in the order and shape asked for; time goes by their tokens."""
         if isinstance(rows, slice):
             first, last, step = rows.indices(len(self))
             assert step == 1
@@ -65,9 +66,9 @@ class Ragged:
         if isinstance(rows, np.ndarray):
             rows = torch.from_numpy(np.flatnonzero(rows) if rows.dtype == bool else rows)
         length = self.length[rows]
-        total = length.sum(1)
+        total = length.sum(-1).flatten()
         before = total.cumsum(0) - total
-        position = torch.repeat_interleave(self._start[:-1][rows] - before, total)
+        position = torch.repeat_interleave(self._start[:-1][rows].flatten() - before, total)
         position += torch.arange(len(position), device=self.device)
         return Ragged(length, {name: part[position] for name, part in self.parts.items()})
 
@@ -120,6 +121,25 @@ def stacked(first: Any, second: Any) -> Any:
         return np.concatenate([first, second])
     parts = {name: torch.cat([part, second.parts[name]]) for name, part in first.parts.items()}
     return Ragged(torch.cat([first.length, second.length]), parts)
+
+
+def equal_rows(first: Any, second: Any) -> bool:
+    """Whether two tables of codes are the same.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_rows, ...), or Ragged
+        Of the same fields and rows.
+
+    Returns
+    -------
+    equal : bool
+        In every row.
+    """
+    if not isinstance(first, Ragged):
+        return bool((first == second).all())
+    parts = [(part, second.parts[name]) for name, part in first.parts.items()]
+    return all(torch.equal(*both) for both in [(first.length, second.length), *parts])
 
 
 def as_tensors(name: str, rows: Any, device: Any = None) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .items import vectors_of
 from .recommender import Disliking, Scoring
 from .rows import take_rows
 
@@ -44,7 +45,7 @@ def disliked_loss(outputs: Disliking, target: Tensor) -> Tensor:
     else:
         scores = pair_scores(ranking.scoring, place, codes)
         reading = ranking.reading
-        vectors = take_rows(reading.items, codes)
+        vectors = vectors_of(reading.items, codes)
         weights, worth = reading.reader.read(
             reading.tokens, reading.moments, reading.position[place], vectors
         )
@@ -70,7 +71,7 @@ def pair_scores(scoring: Scoring, place: Tensor, codes: Tensor) -> Tensor:
     scores : Tensor of shape (M, 2)
         The higher, the better.
     """
-    vectors = take_rows(scoring.items, codes).to(scoring.hidden.dtype)
+    vectors = vectors_of(scoring.items, codes).to(scoring.hidden.dtype)
     products = (scoring.hidden[place].unsqueeze(1) * vectors).sum(2)
     return products.to(scoring.bias.dtype) + take_rows(scoring.bias, codes)
 

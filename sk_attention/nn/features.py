@@ -17,6 +17,10 @@ from .tokens import Tokens
 HIDDEN_SHARE = 0.1
 
 
+# Codes that are there once for each token of a row, not for each field.
+BY_TOKEN = ("bag_id", "bag_value")
+
+
 class FeatureVectors(nn.Module):
     r"""The sum of the tokens of a row's fields, :math:`\sum_j t_j(x_j)`.
 
@@ -41,7 +45,7 @@ class FeatureVectors(nn.Module):
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return vectors (..., D) of the codes (..., F) among ``inputs``.
 
-        Fields of several tokens, such as texts, are read of rows in one dimension (B, F).
+        Of fields of several tokens, such as texts, ``bag_length`` has that shape.
         """
         own = {
             name.removeprefix(self.prefix): codes
@@ -52,13 +56,11 @@ class FeatureVectors(nn.Module):
         if self.vectors is not None:
             parts.append(self.vectors(own.pop("vector")))
         if self.tokens is not None:
-            by_row = [codes for name, codes in own.items() if name not in ("bag_id", "bag_value")]
-            flat = {
-                name: codes if name.startswith("bag") else codes.flatten(0, -2)
-                for name, codes in own.items()
-            }
-            tokens = self.tokens(flat).sum(dim=-2)
-            parts.append(tokens.view(*by_row[0].shape[:-1], -1))
+            by_row = {name: codes for name, codes in own.items() if name not in BY_TOKEN}
+            flat = {name: codes.flatten(0, -2) for name, codes in by_row.items()}
+            tokens = self.tokens({**own, **flat}).sum(dim=-2)
+            shape = next(iter(by_row.values())).shape[:-1]
+            parts.append(tokens.view(*shape, -1))
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 

@@ -5,7 +5,8 @@ Shapes: I items, F fields, D embedding_dim.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from .bags import Bags
 from .features import FeatureVectors
 from .layers import CodeDropout
 from .rows import inner_rows, take_rows, whole
+
+# Items whose features are read at once where no gradient is asked for.
+ITEMS_AT_A_TIME = 2**16
 
 # Share of the items whose own vector is hidden in a step, to learn what their features say.
 HIDDEN_SHARE = 0.1
@@ -100,6 +104,8 @@ class ItemVectors(nn.Module):
         self.embedding = nn.Parameter(torch.empty(n_items + 2, embedding_dim))
         nn.init.normal_(self.embedding, std=embedding_dim**-0.5, generator=generator)
         self.described = described
+        self.at_rest = False
+        self._all: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.embedding) - 2
@@ -117,9 +123,16 @@ class ItemVectors(nn.Module):
         if self.described is None:
             return inner_rows(self.embedding)
         code = torch.arange(1, len(self) + 1, device=self.embedding.device)
-        own = F.embedding(self.described.own_code(code), self.embedding)
-        # what is said of items is worked out for all of them, whichever are taken of these
-        return whole(own + self.described(code))
+        if torch.is_grad_enabled():
+            own = F.embedding(self.described.own_code(code), self.embedding)
+            # what is said of items is worked out for all of them, whichever are taken of these
+            return whole(own + self.described(code))
+        vectors = self._all
+        if vectors is None:
+            vectors = torch.cat([self(block) for block in code.split(ITEMS_AT_A_TIME)])
+        if self.at_rest:
+            self._all = vectors
+        return vectors
 
     def place(self, code: Tensor, vectors: Tensor) -> None:
         """Let the items ``code`` (n,) have these vectors (n, D), whatever is said of them."""
@@ -144,3 +157,44 @@ class ItemVectors(nn.Module):
             self.embedding[:] = begin
             self.embedding[[0, -1]] = old[[0, -1]]
             self.embedding[code] = own
+
+
+@contextmanager
+def at_rest(module: nn.Module) -> Iterator[None]:
+    """Let what is said of all items be worked out once for many batches.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any network; no weight of it changes meanwhile, and no gradient is asked for.
+
+    Yields
+    ------
+    None
+    """
+    parts = [part for part in module.modules() if isinstance(part, ItemVectors)]
+    try:
+        for part in parts:
+            part.at_rest = True
+        yield
+    finally:
+        for part in parts:
+            part.at_rest, part._all = False, None
+
+
+def vectors_of(items: Tensor | ItemVectors, position: Tensor) -> Tensor:
+    """Return the vectors of some items, and work out no others.
+
+    Parameters
+    ----------
+    items : Tensor of shape (I, D), or ItemVectors
+        All items.
+    position : Tensor of dtype int64
+        Which of them, from 0, of any shape.
+
+    Returns
+    -------
+    vectors : Tensor of shape (*position.shape, D)
+        Where they are learned, the gradient of the items' own vectors is sparse.
+    """
+    return take_rows(items, position) if isinstance(items, Tensor) else items(position + 1)

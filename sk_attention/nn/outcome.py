@@ -7,7 +7,7 @@ M members, C outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -220,6 +220,15 @@ class OutcomeNetwork(nn.Module):
         place = known.new_zeros(tokens.shape[0] * tokens.shape[1], tokens.shape[2])
         known = place.index_copy(0, position, known).view(tokens.shape)
         return known, tokens, self.recency(moments.everywhere())
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what reads histories, and the towers, as ``torch.compile`` takes the arguments.
+
+        The tables of items, whose gradients are sparse, stay outside.
+        """
+        for part in (self.encoder, self.reading, self.towers):
+            if part is not None:
+                part.compile(*args, **kwargs)
 
     def take_over(self, other: OutcomeNetwork, items: Tensor, users: Tensor) -> None:
         """Take the weights of a network that knows some of the items and users.

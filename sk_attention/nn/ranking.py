@@ -116,6 +116,7 @@ def next_item_cross_entropy(outputs: Scoring, target: Tensor, weight: Tensor) ->
         The loss.
     """
     hidden, items, bias = outputs
+    assert isinstance(items, Tensor)
     code = (target - 1).clamp(min=0)
     total: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden, items, bias, code, weight
@@ -142,6 +143,7 @@ def expected_items(outputs: Scoring) -> tuple[Tensor, Tensor]:
         z.
     """
     hidden, items, bias = outputs
+    assert isinstance(items, Tensor)
     vectors, heights = [], []
     for rows in target_slices(len(hidden), len(items)):
         scores = item_scores(hidden[rows], items.to(hidden.dtype), bias)
@@ -170,6 +172,7 @@ def missed_gain(outputs: Scoring, target: Tensor, weight: Tensor, k: int = 10) -
         From 0 to 1. Items that tie with the target count half.
     """
     hidden, items, bias = outputs
+    assert isinstance(items, Tensor)
     gains = []
     for rows in target_slices(len(target), len(items)):
         scores = item_scores(hidden[rows], items.to(hidden.dtype), bias)

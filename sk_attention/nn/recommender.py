@@ -6,7 +6,7 @@ Shapes: B histories, L tokens, D embedding_dim, H heads, N targets, I items, K c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class Scoring(NamedTuple):
     """What gives the scores of all items: hidden @ items.T + bias, never held at once."""
 
     hidden: Tensor  # N D
-    items: Tensor  # I D
+    items: Tensor | ItemVectors  # I D, or what makes the vectors of those that are asked for
     bias: Tensor  # I
 
 
@@ -47,7 +47,7 @@ class Reading(NamedTuple):
     tokens: Tensor  # B L D
     moments: Moments
     position: Tensor  # N
-    items: Tensor  # I D
+    items: Tensor | ItemVectors  # I D
     sampler: NegativeSampler
 
 
@@ -127,11 +127,17 @@ class HistoryNetwork(nn.Module):
         Source of the initial weights.
     beside : Surroundings, default=NOTHING_ELSE
         What else is read.
+    looks_at_all : bool, default=True
+        Whether the loss in training looks at all items. Otherwise the vectors of those alone are
+        worked out that it asks for.
 
     References
     ----------
     .. [1] Kang and McAuley, "Self-attentive sequential recommendation", ICDM 2018.
     """
+
+    # What grows with the catalogue, and has sparse gradients by a sampled loss.
+    tables = ("items.embedding", "item_bias")
 
     def __init__(
         self,
@@ -145,9 +151,11 @@ class HistoryNetwork(nn.Module):
         usual_gap: float | None,
         generator: torch.Generator,
         beside: Surroundings = NOTHING_ELSE,
+        looks_at_all: bool = True,
     ) -> None:
         super().__init__()
         self.n_items, self.max_history = len(share), max_history
+        self.looks_at_all = looks_at_all
         self.items = ItemVectors(self.n_items, embedding_dim, beside.items, generator)
         self.item_bias = nn.Parameter(torch.zeros(self.n_items))
         self.events = EventTokens(embedding_dim, beside.past, dropout, usual_gap)
@@ -175,11 +183,12 @@ class HistoryNetwork(nn.Module):
     def ranking(self, inputs: Mapping[str, Tensor]) -> Scoring | Reranking:
         """Return what scores the items, whatever was turned down."""
         tokens, moments, position = self._tokens(inputs)
-        items = self.item_vectors()
+        few = self.training and not self.looks_at_all
+        items = self.items if few else self.item_vectors()
         hidden = self._first(inputs, tokens, moments, position)
         if hidden is None:  # scores begin with the biases alone
-            nothing = items.new_zeros(len(position), 0)
-            scoring = Scoring(nothing, items.detach()[:, :0], self.item_bias)
+            nothing = tokens.new_zeros(len(position), 0)
+            scoring = Scoring(nothing, tokens.new_zeros(self.n_items, 0), self.item_bias)
         else:
             scoring = Scoring(_as_computed(hidden), items, self.item_bias)
         if self.reader is None:
@@ -230,6 +239,7 @@ class HistoryNetwork(nn.Module):
         """Return the scores of all items (N, I), what they read themselves among them."""
         outputs = self.ranking(inputs)
         hidden, items, bias = outputs.scoring if isinstance(outputs, Reranking) else outputs
+        assert isinstance(items, Tensor)
         scores = F.linear(hidden, items.to(hidden.dtype)).to(bias.dtype) + bias
         return scores if self.reader is None else scores + self.candidate_scores(inputs)
 
@@ -252,15 +262,6 @@ class HistoryNetwork(nn.Module):
             vectors = vectors[candidate.clamp(min=0)] * known
         assert self.reader is not None
         return self.reader.read(tokens, moments, position, vectors)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """What grows with the catalogue, and has sparse gradients by a sampled loss.
-
-        What is said of items is worked out for all of them, and with it their own vectors.
-        """
-        described = self.items.described is not None
-        return ("item_bias",) if described else ("items.embedding", "item_bias")
 
     @property
     def embedding(self) -> nn.Parameter:
@@ -313,6 +314,15 @@ class HistoryNetwork(nn.Module):
             known = known + self.user_features(inputs).unsqueeze(1)
         added: Tensor = self.asked_dropout(known * tokens.shape[-1] ** 0.5)
         return tokens + added
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what reads histories, as ``torch.compile`` takes the arguments.
+
+        The tables of items, whose gradients are sparse, stay outside.
+        """
+        for part in (self.encoder, self.reader):
+            if part is not None:
+                part.compile(*args, **kwargs)
 
     def take_over(self, other: HistoryNetwork, codes: Tensor) -> None:
         """Take the weights of a network that knows some of the items; the others come last.

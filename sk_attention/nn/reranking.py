@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .history.candidate_reading import scores_everywhere, weights_and_worth
+from .items import vectors_of
 from .ranking import TrainingLoss, item_scores, next_item_cross_entropy
-from .recommender import WEIGHTS_AT_A_TIME, Reading, Reranking, Scoring
+from .recommender import WEIGHTS_AT_A_TIME, Reranking
 from .rows import take_rows
 
 
@@ -44,35 +44,20 @@ def candidate_cross_entropy(outputs: Reranking, target: Tensor, weight: Tensor) 
     scoring, reading = outputs.scoring, outputs.reading
     code = (target - 1).clamp(min=0)
     sampled, correction = reading.sampler()
-    read_own, read_sampled = _read_targets_and(sampled, code, reading)
-    own = read_own + _own_scores(scoring, code)
-    others = read_sampled + item_scores(
-        scoring.hidden,
-        take_rows(scoring.items, sampled).to(scoring.hidden.dtype),
-        take_rows(scoring.bias, sampled),
+    targets, vectors = (vectors_of(reading.items, which) for which in (code, sampled))
+    read_own, read_others = reading.reader(
+        reading.tokens, reading.moments, reading.position, targets, vectors
+    )
+    hidden, n_dims = scoring.hidden, scoring.hidden.shape[1]  # 0 where the biases are all there is
+    own = (hidden * targets[:, :n_dims]).sum(1).to(scoring.bias.dtype)
+    own = read_own + own + take_rows(scoring.bias, code)
+    others = read_others + item_scores(
+        hidden, vectors[:, :n_dims].to(hidden.dtype), take_rows(scoring.bias, sampled)
     )
     others = (others + correction).masked_fill(sampled == code.unsqueeze(1), -torch.inf)
     total = torch.logaddexp(others.logsumexp(1), own)
-    return ((total - own) * weight).sum().unsqueeze(0) / max(len(target), 1)
-
-
-def _read_targets_and(sampled: Tensor, code: Tensor, reading: Reading) -> tuple[Tensor, Tensor]:
-    """Return what the targets (N,) and a sample of the items (N, C) score of what they read."""
-    reader, tokens, moments, position, items, _ = reading
-    history = reader.history(tokens)
-    bias = reader.recency(moments.everywhere())
-    # the target of each moment, in the places of the tokens
-    vectors = items.new_zeros(tokens.shape[0] * tokens.shape[1], items.shape[1])
-    vectors = vectors.index_copy(0, position, take_rows(items, code)).view(tokens.shape)
-    weights, worth = weights_and_worth(history, bias, reader.candidates(vectors))
-    own = (weights * worth).sum((1, 3)).flatten()[position]
-    others = scores_everywhere(history, bias, reader.candidates(take_rows(items, sampled)))
-    return own, others.flatten(0, 1)[position]
-
-
-def _own_scores(scoring: Scoring, code: Tensor) -> Tensor:
-    products = (scoring.hidden * take_rows(scoring.items, code)).sum(1)
-    return products.to(scoring.bias.dtype) + take_rows(scoring.bias, code)
+    loss: Tensor = ((total - own) * weight).sum().unsqueeze(0) / max(len(target), 1)
+    return loss
 
 
 def reranked_missed_gain(outputs: Reranking, target: Tensor, weight: Tensor, k: int = 10) -> Tensor:
@@ -114,6 +99,7 @@ def _best_scores(outputs: Reranking, rows: slice) -> tuple[Tensor, Tensor]:
     """Return the scores of the items ranked anew, and which these are (n, K) or (1, I)."""
     hidden, items, bias = outputs.scoring
     reading, n_read = outputs.reading, outputs.n_candidates
+    assert isinstance(items, Tensor) and isinstance(reading.items, Tensor)
     scores = item_scores(hidden[rows], items.to(hidden.dtype), bias)
     if n_read < len(bias):
         scores, best = scores.topk(n_read, dim=1)

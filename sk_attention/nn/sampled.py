@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .items import vectors_of
 from .negatives import POPULAR_SHARE, Drawn, Negatives, mixed_log_share
 from .ranking import TrainingLoss, item_scores, next_item_cross_entropy
 from .recommender import Scoring
@@ -130,8 +131,8 @@ def _scores(outputs: Scoring, target: Tensor, drawn: Drawn) -> tuple[Tensor, Ten
     """Return the scores of targets (N,) and of drawn items (N, S), and which of these are hits."""
     hidden, items, bias = outputs
     code = (target - 1).clamp(min=0)
-    own = (hidden.to(bias.dtype) * take_rows(items, code)).sum(1) + take_rows(bias, code)
-    vectors = take_rows(items, drawn.code).to(hidden.dtype)
+    own = (hidden.to(bias.dtype) * vectors_of(items, code)).sum(1) + take_rows(bias, code)
+    vectors = vectors_of(items, drawn.code).to(hidden.dtype)
     others = item_scores(hidden, vectors, take_rows(bias, drawn.code))
     return own, others, drawn.code == code.unsqueeze(1)
 

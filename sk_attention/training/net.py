@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sk_attention.data.batches import Batch, Rows, Slices
 from sk_attention.nn.ensemble import NetworkEnsemble
+from sk_attention.nn.items import at_rest
 
 from .averaging import WeightAverage
 from .graphs import RecordedStep
@@ -255,7 +256,8 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             return
         average = self.average_ if training else None
         total: Tensor | float = 0.0
-        with nullcontext() if average is None else average.training_weights():
+        weights = nullcontext() if average is None else average.training_weights()
+        with weights if training else at_rest(self.module_):
             for batch in iterator:
                 self.notify("on_batch_begin", batch=batch, training=training)
                 step = step_fn(batch, **fit_params)
@@ -333,7 +335,7 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
             The results.
         """
         self.module_.eval()
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self._autocast(), at_rest(self.module_):
             parts = [function(inputs).cpu() for inputs, _ in batches]
         joined = parts[0] if len(parts) == 1 else torch.cat(parts)
         if joined.dtype == torch.bfloat16:  # which NumPy does not have

@@ -125,6 +125,24 @@ class CandidateReading(nn.Module):
         nn.init.zeros_(self.key_value.weight[embedding_dim:])
         self.query = linear(embedding_dim, embedding_dim, generator)
 
+    def forward(
+        self, tokens: Tensor, moments: Moments, position: Tensor, targets: Tensor, others: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what items score of what they read at each ``position`` of tokens (B, L, H x D).
+
+        One item of its own at each, ``targets`` (N, H x D), and the same ``others`` (C, H x D)
+        everywhere: (N,) and (N, C).
+        """
+        history = self.history(tokens)
+        bias = self.recency(moments.everywhere())
+        # the target of each moment, in the places of the tokens
+        vectors = targets.new_zeros(tokens.shape[0] * tokens.shape[1], targets.shape[1])
+        vectors = vectors.index_copy(0, position, targets).view(tokens.shape)
+        weights, worth = weights_and_worth(history, bias, self.candidates(vectors))
+        own = (weights * worth).sum((1, 3)).flatten()[position]
+        read = scores_everywhere(history, bias, self.candidates(others))
+        return own, read.flatten(0, 1)[position]
+
     def history(self, tokens: Tensor) -> History:
         """Return keys and values of tokens (B, L, H x D)."""
         parts = self.key_value(self.norm(tokens)).chunk(2, dim=-1)
