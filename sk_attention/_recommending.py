@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Set
 from numbers import Integral
 from typing import Any
 
@@ -104,9 +105,9 @@ class RecommendingMixin(AskingMixin):
             What other users did, instead of ``X``: their items from the first to the last. Nothing
             is trained anew; unknown items are skipped in scoring, not in counting events. Where
             anything is known of users or of the moment, ``X`` may tell it, row by row.
-        candidates : array-like of items, default=None
+        candidates : array-like or set of items, default=None
             Items to choose from; None takes all.
-        blocked : array-like of items, default=None
+        blocked : array-like or set of items, default=None
             Items not to recommend.
         filter_seen : bool, default=True
             Whether to leave out what is in the user's history, and what the user turned down: rows
@@ -306,9 +307,9 @@ class RecommendingMixin(AskingMixin):
         out = np.zeros(len(self.items_) + 1, dtype=bool)
         if candidates is not None:
             out[:] = True
-            out[self._item_ids.codes_of(candidates, "candidates")] = False
+            out[self._item_ids.codes_of(_in_any_order(candidates), "candidates")] = False
         if blocked is not None:
-            out[self._item_ids.codes_of(blocked, "blocked")] = True
+            out[self._item_ids.codes_of(_in_any_order(blocked), "blocked")] = True
         return out[1:]
 
     def _seen(
@@ -330,6 +331,10 @@ class RecommendingMixin(AskingMixin):
         query, item = np.hstack([seen, disliked])
         order = np.argsort(query, kind="stable")
         return query[order], item[order]
+
+
+def _in_any_order(items: Any) -> Any:
+    return list(items) if isinstance(items, Set) else items
 
 
 def check_k(k: Any) -> None:

@@ -18,6 +18,7 @@ from ._side_tables import SideTable, check_texts, text_names
 from ._validation import all_or_nothing
 from .data.columns import Column
 from .data.histories import Histories, build_histories, event_order, regrouped
+from .data.roles import is_dated
 from .data.sessions import sessions_by_gap
 
 
@@ -122,7 +123,7 @@ class RecordingMixin:
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
         position = self._roles.timestamp
         self._has_times = position is not None
-        self._dated = position is not None and columns[position].kind == "datetime"
+        self._dated = position is not None and is_dated(columns[position])
 
     def _sort_events(
         self,
