@@ -52,6 +52,8 @@ class RecommendingMixin(AskingMixin):
         if not by_popularity.any():
             return None
         at = np.where(by_popularity, queries.at, np.inf)
+        if queries.own is not None:  # what is met at that moment alone is met by who asks
+            at = np.where(np.diff(queries.own.indptr) > 0, np.nextafter(at, -np.inf), at)
         unmet = Unmet(self._met_since, self._popular_excess, at)
         return unmet if unmet.any.any() else None
 
