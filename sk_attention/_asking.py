@@ -103,7 +103,7 @@ class AskingMixin(RecordingMixin):
             return self._askers(X, now, told), self._histories
         if X is not None and not self._reads_askers:
             raise ValueError("X and histories were both passed: give one of them.")
-        histories = list(histories)
+        histories = _lists(histories)
         asked = self._askers([None] * len(histories) if X is None else X, now, told, False)
         if len(asked.users) != len(histories):
             raise ValueError(
@@ -183,3 +183,15 @@ class AskingMixin(RecordingMixin):
         sessions = sessions_by_gap(users, times, nearer)
         codes_of = self._unknown_event_codes(max(len(items), 1))  # one to read where there is none
         return Histories(items, times, np.ones(len(items)), starts, sessions, codes_of)
+
+
+def _lists(histories: Any) -> list[Any]:
+    """Return lists of items as they are, one for each user; refuse anything else."""
+    rule = "histories must be a list of lists of items, one list for each user"
+    if is_table(histories) or isinstance(histories, (str, Mapping)) or not np.iterable(histories):
+        raise ValueError(f"{rule}; got {type(histories).__name__}.")
+    lists = list(histories)
+    for own in lists:
+        if isinstance(own, (str, bytes)) or not np.iterable(own):
+            raise ValueError(f"{rule}; found {own!r} in the place of one.")
+    return lists

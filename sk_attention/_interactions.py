@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .data.categories import CategoryEncoder
 from .data.columns import Column
 from .data.fields import chosen_columns
-from .data.roles import ROLES, id_codes, resolve_role, times
+from .data.roles import ROLES, id_codes, moment, resolve_role, times
 
 TIME_KINDS = {True: "datetimes", False: "numbers"}
 
@@ -64,8 +64,8 @@ def find_roles(estimator: Any, columns: Sequence[Column]) -> Roles:
         missing, found = ("item", "user") if roles.item is None else ("user", "item")
         raise ValueError(
             f"{type(estimator).__name__} found a column of {found}s but none of {missing}s among "
-            f"{names[:20]}: call it {' or '.join(map(repr, ROLES[missing]))}, or give its name, or "
-            f"its position in an array, as {missing}=."
+            f"{names[:20]}: name it as {missing}=, by its name or its position in an array, or "
+            f"call it {' or '.join(map(repr, ROLES[missing]))}."
         )
     taken = [position for position in vars(roles).values() if position is not None]
     twice = [names[position] for position in taken if taken.count(position) > 1]
@@ -196,9 +196,9 @@ def check_relevance(estimator: Any, y: Any, columns: Sequence[Column]) -> None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None: it "
             "found no columns of users and items among "
-            f"{[column.name for column in columns][:20]}. Call them 'user' and 'item', or "
-            "'user_id' and 'item_id', or give their names, or their positions in an array, as "
-            "user= and item=."
+            f"{[column.name for column in columns][:20]}. Name them as user= and item=, by their "
+            "names or their positions in an array, or call them 'user' and 'item', or 'user_id' "
+            "and 'item_id'."
         )
 
 
@@ -394,10 +394,10 @@ def one_time(value: Any, dated: bool) -> float:
     TypeError, ValueError
         If it is no time, more than one, or not of the kind of fit.
     """
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
+    if isinstance(value, str) or (isinstance(value, datetime) and value.tzinfo is not None):
+        value = moment(value)
     array = np.asarray(value.to_datetime64() if hasattr(value, "to_datetime64") else value)
-    if array.dtype.kind in "OU":
+    if array.dtype.kind == "O":
         array = array.astype("datetime64[us]")
     if (array.dtype.kind == "M") != dated:
         raise ValueError("another kind of time")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Set
 from numbers import Integral
 from typing import Any
 
@@ -52,6 +53,8 @@ class RecommendingMixin(AskingMixin):
         if not by_popularity.any():
             return None
         at = np.where(by_popularity, queries.at, np.inf)
+        if queries.own is not None:  # what is met at that moment alone is met by who asks
+            at = np.where(np.diff(queries.own.indptr) > 0, np.nextafter(at, -np.inf), at)
         unmet = Unmet(self._met_since, self._popular_excess, at)
         return unmet if unmet.any.any() else None
 
@@ -105,9 +108,9 @@ class RecommendingMixin(AskingMixin):
             What other users did, instead of ``X``: their items from the first to the last. Nothing
             is trained anew; unknown items are skipped in scoring, not in counting events. Where
             anything is known of users or of the moment, ``X`` may tell it, row by row.
-        candidates : array-like of items, default=None
+        candidates : array-like or set of items, default=None
             Items to choose from; None takes all.
-        blocked : array-like of items, default=None
+        blocked : array-like or set of items, default=None
             Items not to recommend.
         filter_seen : bool, default=True
             Whether to leave out what is in the user's history, and what the user turned down: rows
@@ -307,9 +310,9 @@ class RecommendingMixin(AskingMixin):
         out = np.zeros(len(self.items_) + 1, dtype=bool)
         if candidates is not None:
             out[:] = True
-            out[self._item_ids.codes_of(candidates, "candidates")] = False
+            out[self._item_ids.codes_of(_in_any_order(candidates), "candidates")] = False
         if blocked is not None:
-            out[self._item_ids.codes_of(blocked, "blocked")] = True
+            out[self._item_ids.codes_of(_in_any_order(blocked), "blocked")] = True
         return out[1:]
 
     def _seen(
@@ -331,6 +334,10 @@ class RecommendingMixin(AskingMixin):
         query, item = np.hstack([seen, disliked])
         order = np.argsort(query, kind="stable")
         return query[order], item[order]
+
+
+def _in_any_order(items: Any) -> Any:
+    return list(items) if isinstance(items, Set) else items
 
 
 def check_k(k: Any) -> None:

@@ -19,6 +19,7 @@ from ._validation import all_or_nothing
 from .data.columns import Column
 from .data.histories import Histories, build_histories, event_order, regrouped
 from .data.ragged import stacked
+from .data.roles import is_dated
 from .data.sessions import sessions_by_gap
 
 
@@ -124,7 +125,7 @@ class RecordingMixin:
         self.users_, self.items_ = self._user_ids.values_, self._item_ids.values_
         position = self._roles.timestamp
         self._has_times = position is not None
-        self._dated = position is not None and columns[position].kind == "datetime"
+        self._dated = position is not None and is_dated(columns[position])
 
     def _sort_events(
         self,

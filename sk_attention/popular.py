@@ -41,7 +41,8 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
     item : "auto", str or int, default="auto"
         Name or position of the column of items. "auto" takes the column called "item" or "item_id".
     timestamp : "auto", str, int or None, default="auto"
-        Name or position of the column of times, numbers or datetimes; needed for ``half_life``.
+        Name or position of the column of times: numbers, datetimes or strings of these; needed for
+        ``half_life``.
     half_life : float or None, default=None
         Share of the interactions over which the weight of one halves: for 0.1 it counts half as
         much as one that came a tenth of all interactions later, and what is popular lately comes

@@ -70,8 +70,9 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
     item : "auto", str or int, default="auto"
         Name or position of the column of items.
     timestamp : "auto", str, int or None, default="auto"
-        Name or position of the column of times, numbers or datetimes. Where there is none, or for
-        None, the order of the rows is the order in time.
+        Name or position of the column of times: numbers, datetimes or strings of these such as
+        "2026-03-01 12:30". Where there is none, or for None, the order of the rows is the order in
+        time.
     session : "auto", str, int or None, default="auto"
         Name or position of the column of sessions, such as visits or invoices, for "hierarchical"
         attention: successive events of a user that have the same one form a session. "auto" takes

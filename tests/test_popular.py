@@ -48,6 +48,8 @@ def test_what_was_met_only_later_is_not_popular_yet(half_life):
     rows = pd.DataFrame({"user": "Ed", "item": ["jam", "rum", "tea"], "timestamp": 4})
     assert_allclose(model.predict(rows), scores[0, [1, 2, 0]])
     assert [part.tolist() for part in model.target_ranks(rows)] == [[1, 2, 0], [0, 0, 0]]
+    own = model.target_ranks(X.iloc[[3]], filter_seen=False)  # jam, which nobody had met before
+    assert [part.tolist() for part in own] == [[1], [1]]
 
 
 @pytest.mark.parametrize("attention", ["self", "double"])

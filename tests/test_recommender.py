@@ -359,7 +359,11 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
     [
         ({}, X.iloc[:0], r"shape \(0, 3\): AttentionRecommender needs at least one row"),
         ({}, X[[]], "at least one row and one column"),
-        ({}, ARRAY, r"found no columns of users and items among \['x0', 'x1', 'x2'\]\. Call them"),
+        (
+            {},
+            ARRAY,
+            r"of users and items among \['x0', 'x1', 'x2'\]\. Name them as user= and item=",
+        ),
         ({}, X[["timestamp"]], r"found no columns of users and items among \['timestamp'\]"),
         ({}, X[["user_id"]], "found a column of users but none of items among .* as item="),
         ({}, X[["item_id"]], "found a column of items but none of users among .* as user="),
@@ -381,7 +385,11 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({}, MISSING_ITEM, "'item_id' holds ids, of which none may be missing; the one in row 0"),
         ({}, X.assign(item_id=[[1]] * len(X)), r"found \[1\]: a category must be a hashable"),
         ({}, X.assign(timestamp=X["timestamp"].where(X.index != 3)), "holds times.* row 3 is"),
-        ({}, X.assign(timestamp="noon"), "holds times, which must be finite numbers or datetimes"),
+        (
+            {},
+            X.assign(timestamp="noon"),
+            "finite numbers or datetimes, or strings such as '2026-03",
+        ),
         ({}, ARRAY[:, 0], "Expected 2D array, got 1D"),
         ({"embedding_dim": 9}, X, "embedding_dim must be a multiple of n_heads"),
         ({"embedding_dim": 0}, X, "'embedding_dim' parameter of AttentionRecommender"),

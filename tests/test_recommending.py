@@ -15,7 +15,7 @@ from sk_attention.metrics import ndcg_at_k
 from sk_attention.metrics import target_ranks as ranks_of_scores
 from sk_attention.model_selection import LeaveLastOut
 from sk_attention.nn import recommender as networks
-from tests._recommenders import ATTENTIONS, interactions, recommender
+from tests._recommenders import ATTENTIONS, assert_same_model, interactions, recommender
 
 DATA = interactions()
 ((TRAIN, TEST),) = LeaveLastOut().split(DATA)
@@ -109,6 +109,8 @@ def test_candidates_and_blocked_items_narrow_the_choice(model):
     found, _ = model.recommend([0], k=1, candidates=past(0))
     assert found.tolist() == [[None]]
     assert model.recommend([0], k=1, candidates=[])[0].tolist() == [[None]]
+    found = model.recommend(k=4, filter_seen=False, candidates=set(wanted), blocked={5, 999})
+    assert_array_equal(found[1], scores)
 
 
 def test_unknown_users_get_what_one_without_a_history_gets(model):
@@ -158,12 +160,17 @@ def test_moments_may_be_written_in_many_ways(model):
     expected = model.recommend(k=3, at=noon)
     tokyo = noon.tz_localize("UTC").tz_convert("Asia/Tokyo")
     numpy, python = noon.to_datetime64(), noon.to_pydatetime()
-    for at in (numpy, python, tokyo, tokyo.to_pydatetime(), str(noon)):
+    for at in (numpy, python, tokyo, tokyo.to_pydatetime(), str(noon), tokyo.isoformat()):
         assert_array_equal(model.recommend(k=3, at=at)[1], expected[1])
     frame = pd.DataFrame({"user_id": model.users_, "timestamp": noon})
     for table in (frame, pl.from_pandas(frame), frame.assign(more=1)):
         assert_array_equal(model.recommend(table, k=3)[1], expected[1])
     assert_array_equal(model.recommend(frame[["user_id"]], k=3, at=noon)[1], expected[1])
+    written = X.assign(timestamp=X["timestamp"].astype(str))
+    assert_array_equal(model.predict(written), model.predict(X))
+    own = recommender(max_epochs=1).fit(written)
+    assert_same_model(own, recommender(max_epochs=1).fit(X))
+    assert_array_equal(own.recommend(at=noon)[0], own.recommend(at=str(noon))[0])
 
 
 def test_before_all_events_everybody_is_new(model):
@@ -531,7 +538,11 @@ def test_without_times_new_events_come_last(timeless):
         ({"X": 3}, "X must be a list of ids, got 3"),
         ({"X": "Ann"}, "X must be a list of ids, got 'Ann'"),
         ({"X": [[1], [2]]}, r"'X' is read as categories, found \[1\]"),
-        ({"histories": [3, 4]}, "histories must be a list of ids, got 3"),
+        ({"histories": [3, 4]}, "a list of lists of items, one list for each user; found 3 in"),
+        ({"histories": ["ab"]}, "histories must be a list of lists of items, .* found 'ab'"),
+        ({"histories": 3}, "histories must be a list of lists of items, .* got int"),
+        ({"histories": X}, "histories must be a list of lists of items, .* got DataFrame"),
+        ({"X": {0, 1}}, "X must be a list of ids, got {0, 1}"),
         ({"candidates": 3}, "candidates must be a list of ids, got 3"),
         ({"blocked": "tea"}, "blocked must be a list of ids, got 'tea'"),
         ({"X": pd.DataFrame({"who": [0]})}, r"X has no column of users among \['who'\]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from numbers import Integral
 from typing import Any
 
@@ -119,7 +120,7 @@ def times(column: Column) -> NDArray[Any]:
     Parameters
     ----------
     column : Column
-        Numbers or datetimes, none of them missing.
+        Numbers, datetimes, or strings that are datetimes by ISO 8601; none of them missing.
 
     Returns
     -------
@@ -135,8 +136,8 @@ def times(column: Column) -> NDArray[Any]:
         values = _times(column)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Column {column.name!r} holds times, which must be finite numbers or datetimes; "
-            f"found dtype {column.values.dtype}."
+            f"Column {column.name!r} holds times, which must be finite numbers or datetimes, or "
+            f"strings such as '2026-03-01 12:30'; found dtype {column.values.dtype}."
         ) from error
     missing = is_missing(values)
     if missing.any():
@@ -147,6 +148,22 @@ def times(column: Column) -> NDArray[Any]:
     return values
 
 
+def is_dated(column: Column) -> bool:
+    """Return whether the times of a column are datetimes, and no numbers.
+
+    Parameters
+    ----------
+    column : Column
+        As `times` takes it.
+
+    Returns
+    -------
+    dated : bool
+        The answer.
+    """
+    return bool(times(column).dtype.kind == "M")
+
+
 def _times(column: Column) -> NDArray[Any]:
     values = column.values
     if isinstance(values, np.ndarray):
@@ -154,7 +171,36 @@ def _times(column: Column) -> NDArray[Any]:
             return values
     elif values.dtype.is_integer() and not values.is_null().any():
         return np.asarray(values.to_numpy())
+    if column.kind == "category":
+        cells = column.as_objects()
+        if {type(cell) for cell in cells if cell is not None} == {str}:
+            return np.array([moment(cell) for cell in cells], dtype="datetime64[us]")
     if column.kind != "datetime":
         return column.as_numbers()
     # in UTC, as the clock on the wall goes back in autumn
     return column.as_datetimes(None if column.time_zone is None else "UTC")
+
+
+def moment(value: Any) -> Any:
+    """Read a string as a moment, and move one of a time zone to UTC.
+
+    Parameters
+    ----------
+    value : object
+        A string by ISO 8601, or a datetime; anything else is left as it is.
+
+    Returns
+    -------
+    moment : datetime or object
+        Without a time zone.
+
+    Raises
+    ------
+    ValueError
+        If a string is no moment.
+    """
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value

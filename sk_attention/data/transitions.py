@@ -193,7 +193,8 @@ class Transitions:
         """Return queries, items, followers, and what their counts change by without ``own``."""
         n_items = len(self.size)
         pairs = own.tocoo()
-        query, item, follower = pairs.row, pairs.col // n_items, pairs.col % n_items
+        query, pair = pairs.row.astype(np.int64), pairs.col.astype(np.int64)
+        item, follower = pair // n_items, pair % n_items
         count = cells(self.counts, item, follower)
         rest = np.maximum(count - pairs.data, 0)
         next_item = self._next_item[item]

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from sk_attention.data.columns import array_columns, table_columns
-from sk_attention.data.roles import ROLES, id_codes, resolve_role, times
+from sk_attention.data.roles import ROLES, id_codes, is_dated, resolve_role, times
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -130,8 +130,23 @@ def test_times_are_in_utc_as_local_clocks_go_back():
     assert_array_equal(times(column(series, pl.DataFrame)), expected)
 
 
+@pytest.mark.parametrize("frame", FRAMES)
+def test_strings_that_are_moments_are_times(frame):
+    cells = ["2024-05-06", "2024-05-06 07:08", "2024-05-06T07:08:09.5+09:00", "2024-05-06T07:08Z"]
+    expected = ["2024-05-06", "2024-05-06T07:08", "2024-05-05T22:08:09.5", "2024-05-06T07:08"]
+    assert_array_equal(times(column(cells, frame)), np.array(expected, dtype="datetime64[us]"))
+    assert is_dated(column(cells, frame))
+    assert not is_dated(column([1, 2], frame))
+
+
 @pytest.mark.parametrize(
-    "missing", [[1.5, None], pd.array([1, None], dtype="Int64"), [dt.datetime(2024, 1, 1), None]]
+    "missing",
+    [
+        [1.5, None],
+        pd.array([1, None], dtype="Int64"),
+        [dt.datetime(2024, 1, 1), None],
+        ["2024-01-01", None],
+    ],
 )
 def test_missing_times_are_an_error(missing):
     with pytest.raises(ValueError, match=r"'a' holds times, of which none may be missing.* row 1"):
@@ -146,11 +161,14 @@ def test_objects_that_are_dates_are_times():
 @pytest.mark.parametrize(
     ("values", "dtype"),
     [
-        (["2024-01-01"], "String"),
+        (["yesterday"], "String"),
+        (["2024-01-01", "5"], "String"),
         ([float("inf")], "Float64"),
         ([[1]], "Object"),
     ],
 )
 def test_other_things_are_no_times(values, dtype):
-    with pytest.raises(ValueError, match=f"finite numbers or datetimes; found dtype {dtype}"):
+    with pytest.raises(
+        ValueError, match=f"finite numbers or datetimes, or strings .* dtype {dtype}"
+    ):
         times(column(values))
