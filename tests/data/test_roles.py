@@ -134,7 +134,9 @@ def test_times_are_in_utc_as_local_clocks_go_back():
     "missing", [[1.5, None], pd.array([1, None], dtype="Int64"), [dt.datetime(2024, 1, 1), None]]
 )
 def test_missing_times_are_an_error(missing):
-    with pytest.raises(ValueError, match=r"'a' holds times, of which none may be missing.* row 1"):
+    with pytest.raises(
+        ValueError, match=r"'a' holds times, .* missing; 1 of 2 are, the first in row 1\."
+    ):
         times(column(missing))
 
 
