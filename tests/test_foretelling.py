@@ -156,6 +156,25 @@ def test_a_row_of_fit_does_not_see_its_own_label():
     assert_allclose(flipped.predict_proba(X[last]), model.predict_proba(X[last]), rtol=1e-6)
 
 
+def test_ratings_given_all_at_once_see_those_beside_them_and_not_themselves():
+    once = X.drop_duplicates(["user_id", "item_id"])
+    turn = once.groupby("user_id").cumcount() // 4
+    bunches = once.assign(timestamp=pd.Timestamp("2024-01-01") + pd.to_timedelta(turn, unit="D"))
+    stars = bunches["item_id"] % 5 + 1.0
+    own = recommender(task="regression").fit(bunches, stars)
+    history = own.explain(bunches).history
+    together = bunches.groupby(["user_id", "timestamp"])["item_id"].agg(set)
+    asked = zip(bunches["user_id"], bunches["timestamp"], bunches["item_id"], history, strict=True)
+    for user, time, item, seen in asked:
+        others = together[user, time] - {item}
+        assert set(seen[: len(others)]) == others and item not in seen
+    alone = [own.predict(bunches.iloc[[row]])[0] for row in (0, 7, 100)]
+    assert_allclose(alone, own.predict(bunches)[[0, 7, 100]], rtol=1e-4)
+    order = bunches.sort_values("user_id", kind="stable").index
+    again = recommender(task="regression").fit(bunches.loc[order], stars[order])
+    assert_array_equal(again.predict(bunches), own.predict(bunches))
+
+
 def test_the_same_seed_gives_the_same_model(rating):
     again = recommender(task="regression").fit(X.sample(frac=1.0, random_state=1), RATING_SHUFFLED)
     assert_array_equal(again.predict(X), rating.predict(X))

@@ -1,6 +1,8 @@
 """Losses that draw items, and catalogues and users of very many."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -222,6 +224,36 @@ def test_only_a_slice_of_the_histories_is_held_at_once(monkeypatch):
     own.target_ranks(X)
     own.transform(X)
     assert max(sizes) == 7
+
+
+MILLION = """
+import resource
+import numpy as np, pandas as pd
+from sk_attention import AttentionRecommender
+
+def fit(n_items):
+    rng = np.random.default_rng(0)
+    items = pd.DataFrame({"item_id": np.arange(n_items), "price": rng.normal(size=n_items)})
+    table = pd.DataFrame({"user_id": np.arange(20_000) // 100, "item_id": np.arange(20_000)})
+    own = AttentionRecommender(
+        item_features=items, loss="sampled_softmax", max_epochs=1, early_stopping=False
+    ).fit(table)
+    assert own.net_.module_.embedding.shape == (n_items + 2, 64)
+
+fit(20_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+fit(1_000_000)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in the unit of Linux")
+def test_a_million_described_items_are_learned_in_little_memory():
+    """Of 248 MiB for their vectors: eight times that, and the moments and averages are in it."""
+    done = subprocess.run([sys.executable, "-c", MILLION], capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    assert int(done.stdout) < 2200
 
 
 @pytest.mark.slow

@@ -384,7 +384,11 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({}, MISSING_USER, "'user_id' holds ids, of which none may be missing; the one in row 7"),
         ({}, MISSING_ITEM, "'item_id' holds ids, of which none may be missing; the one in row 0"),
         ({}, X.assign(item_id=[[1]] * len(X)), r"found \[1\]: a category must be a hashable"),
-        ({}, X.assign(timestamp=X["timestamp"].where(X.index != 3)), "holds times.* row 3 is"),
+        (
+            {},
+            X.assign(timestamp=X["timestamp"].where(X.index != 3)),
+            "holds times.*; 1 of .* the first in row 3",
+        ),
         (
             {},
             X.assign(timestamp="noon"),

@@ -32,7 +32,7 @@ from sk_attention.model_selection import (
     evaluate,
     make_ranking_scorer,
 )
-from tests._recommenders import SMALL, assert_same_model
+from tests._recommenders import ATTENTIONS, SMALL, assert_same_model, recommender
 
 RETAIL = load_online_retail().data.iloc[:1500]
 X = RETAIL[["user_id", "item_id", "timestamp"]]
@@ -101,6 +101,32 @@ def test_a_row_is_answered_alike_alone_shuffled_and_in_pieces(case):
     assert_allclose(model.predict(take(rows, np.array([3]))), together[[3]], atol=1e-5)
     shuffled = model.score(take(rows, order))
     assert shuffled == pytest.approx(model.score(rows), abs=2e-3)  # near ties may turn
+
+
+KINDS = [("ranking", attention) for attention in ATTENTIONS if attention != "self"]
+KINDS += [(task, kind) for task in ("classification", "regression") for kind in ATTENTIONS]
+LABELS = {"classification": RETAIL["quantity"] > 6, "regression": np.log1p(RETAIL["price"])}
+
+
+@pytest.mark.parametrize(("task", "attention"), KINDS, ids=map("-".join, KINDS))
+def test_rows_of_every_kind_are_answered_alike_alone_shuffled_and_by_pickles(task, attention):
+    y = LABELS.get(task)
+    own = recommender(task=task, attention=attention, max_epochs=2, refit=False).fit(X, y)
+
+    def answers(model, rows):
+        if task == "classification":
+            return model.predict_proba(rows)[:, 1]
+        return model.predict(rows)
+
+    together = answers(own, X)
+    order = np.random.default_rng(0).permutation(len(X))
+    assert_allclose(answers(own, X.iloc[order]), together[order], atol=1e-5)
+    assert_allclose(answers(own, X.iloc[[3]]), together[[3]], atol=1e-5)
+    copied = pickle.loads(pickle.dumps(own))
+    assert_array_equal(answers(copied, X), together)
+    assert copied.score(X[-200:], None if y is None else y[-200:]) == own.score(
+        X[-200:], None if y is None else y[-200:]
+    )
 
 
 def test_all_tables_give_the_same_scores():

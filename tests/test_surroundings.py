@@ -98,7 +98,8 @@ def test_features_tell_what_users_begin_with_of_whom_nothing_else_is_known():
 
 
 @pytest.mark.slow
-def test_words_tell_to_whom_an_item_belongs_that_nobody_met():
+@pytest.mark.parametrize("loss", ["cross_entropy", "sampled_softmax"])
+def test_words_tell_to_whom_an_item_belongs_that_nobody_met(loss):
     rng = np.random.default_rng(0)
     kind = np.arange(60) % 3
     color = np.array(["red", "green", "blue"])[kind]
@@ -111,6 +112,8 @@ def test_words_tell_to_whom_an_item_belongs_that_nobody_met():
     own = AttentionRecommender(
         item_features=items,
         text_features=["name"],
+        loss=loss,
+        n_negatives=16,
         embedding_dim=16,
         n_layers=1,
         max_epochs=20,
@@ -118,6 +121,10 @@ def test_words_tell_to_whom_an_item_belongs_that_nobody_met():
     ).fit(table)
     new, _ = own.recommend(np.arange(90), k=4, candidates=np.arange(48, 60))
     assert (kind[new.astype(int)] == (np.arange(90) % 3)[:, None]).mean() > 0.8
+    # an item of which nothing is known does not make one forget the others
+    histories = [[user % 3, user % 3 + 3, "what?", user % 3 + 6, "what?"] for user in range(90)]
+    found, _ = own.recommend(histories=histories, k=4, candidates=np.arange(48))
+    assert (kind[found.astype(int)] == (np.arange(90) % 3)[:, None]).mean() > 0.8
 
 
 # ---- what is known, and when -------------------------------------------------------------------

@@ -142,8 +142,8 @@ def times(column: Column) -> NDArray[Any]:
     missing = is_missing(values)
     if missing.any():
         raise ValueError(
-            f"Column {column.name!r} holds times, of which none may be missing; the one in row "
-            f"{int(missing.argmax())} is."
+            f"Column {column.name!r} holds times, of which none may be missing; {missing.sum()} of "
+            f"{len(missing)} are, the first in row {int(missing.argmax())}."
         )
     return values
 

@@ -149,7 +149,9 @@ def test_strings_that_are_moments_are_times(frame):
     ],
 )
 def test_missing_times_are_an_error(missing):
-    with pytest.raises(ValueError, match=r"'a' holds times, of which none may be missing.* row 1"):
+    with pytest.raises(
+        ValueError, match=r"'a' holds times, .* missing; 1 of 2 are, the first in row 1\."
+    ):
         times(column(missing))
 
 
