@@ -385,7 +385,11 @@ MISSING_ITEM = X.assign(item_id=[None, *X["item_id"].astype(str)[1:]])
         ({}, MISSING_USER, "'user_id' holds ids, of which none may be missing; the one in row 7"),
         ({}, MISSING_ITEM, "'item_id' holds ids, of which none may be missing; the one in row 0"),
         ({}, X.assign(item_id=[[1]] * len(X)), r"found \[1\]: a category must be a hashable"),
-        ({}, X.assign(timestamp=X["timestamp"].where(X.index != 3)), "holds times.* row 3 is"),
+        (
+            {},
+            X.assign(timestamp=X["timestamp"].where(X.index != 3)),
+            "holds times.*; 1 of .* in row 3",
+        ),
         ({}, X.assign(timestamp="noon"), "holds times, which must be finite numbers or datetimes"),
         ({}, ARRAY[:, 0], "Expected 2D array, got 1D"),
         ({"embedding_dim": 9}, X, "embedding_dim must be a multiple of n_heads"),

@@ -589,7 +589,7 @@ def test_bad_questions_about_items_are_refused(model, arguments, match):
     ("bad", "match"),
     [
         (X.iloc[:3].assign(user_id=[1, None, 2]), "'user_id' holds ids.*in row 1 is"),
-        (X.iloc[:3].assign(timestamp=pd.NaT), "'timestamp' holds times.*in row 0 is"),
+        (X.iloc[:3].assign(timestamp=pd.NaT), "'timestamp' holds times.*; 3 of 3 are.* row 0"),
         (X.iloc[:0], "at least one row"),
         (X[["user_id"]], "[fF]eature"),
     ],
