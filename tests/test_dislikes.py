@@ -188,3 +188,10 @@ def test_nothing_to_be_foretold_is_an_error():
     bad = [(np.arange(len(TRAIN)), len(TRAIN) + np.flatnonzero(TEST_Y < 0))]
     with pytest.raises(ValueError, match="cv has a split without a test row of a y above 0"):
         evaluate(own, X, Y, cv=bad, metrics=["ndcg"])
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_batches_without_a_dislike_are_learned_too(attention):
+    y = np.where(np.arange(len(X)) == 5, -1, 1)
+    own = recommender(attention=attention, batch_size=4, max_epochs=1, early_stopping=False)
+    assert np.isfinite(own.fit(X, y).loss_curve_).all()

@@ -258,7 +258,7 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     heads : Tensor of shape (B, H, T, D)
         A view of ``x``.
     """
-    return x.view(*x.shape[:-1], n_heads, -1).transpose(-2, -3)
+    return x.view(*x.shape[:-1], n_heads, x.shape[-1] // n_heads).transpose(-2, -3)
 
 
 def merge_heads(x: Tensor) -> Tensor:
