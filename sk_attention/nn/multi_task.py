@@ -113,8 +113,10 @@ class TaskNetwork(nn.Module, ABC):
             else None
         )
         self.n_channels = sizes.n_channels
-        # whether its operations are the same whatever the values: a threshold is looked for
-        self.is_steady = sizes.normalization == "softmax"
+        # whether its operations are the same whatever the values: no threshold is looked for, and
+        # no span is learned
+        adapts = sizes.nearness is not None and sizes.nearness.adaptive
+        self.is_steady = sizes.normalization == "softmax" and not adapts
         self.encoder = build_encoder(sizes, generator)
         n_readings = 1 if sizes.attention == "self" else n_tasks
         self.reading = Reading(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,6 +38,8 @@ class RecordedStep:
         What the step draws from, on the GPU.
     n_rows : int
         Length of the batches to record.
+    renew : callable
+        Lets the step draw from another generator, where the GPU or its driver cannot record.
     """
 
     def __init__(
@@ -45,11 +48,13 @@ class RecordedStep:
         optimizer: torch.optim.Optimizer,
         generator: torch.Generator,
         n_rows: int,
+        renew: Callable[[], None],
     ) -> None:
         self.step = step
         self.optimizer = optimizer
         self.generator = generator
         self.n_rows = n_rows
+        self.renew = renew
         self.n_told = 0
         self.stream = torch.cuda.Stream(generator.device)
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -70,7 +75,12 @@ class RecordedStep:
         if len(batch[1]) != self.n_rows or self.n_told < WARM_UP:
             return self._tell(batch)
         if self.graph is None:
-            self._record(batch)
+            try:
+                self._record(batch)
+            except RuntimeError:
+                self.n_rows = 0  # no batch is as long as that
+                self.renew()
+                return self._tell(batch)
         assert self.graph is not None
         torch._foreach_copy_(self.places, _tensors(batch))
         self.graph.replay()
@@ -91,19 +101,24 @@ class RecordedStep:
         own = {name: tensor.clone() for name, tensor in inputs.items()}, target.clone()
         graph: Any = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
-        self._set_capturable(True)
-        with (
-            _recording,
-            torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
-        ):
+        recording = torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
+        # a recording that fails would stay in its stream
+        with _recording, _capturable(self.optimizer), torch.cuda.stream(self.stream), recording:
             self.done = self.step(own)
-        self._set_capturable(False)
         self.places, self.graph = _tensors(own), graph
 
-    def _set_capturable(self, capturable: bool) -> None:
-        """Tell the optimiser, which warns of steps that could be recorded and are not."""
-        for group in self.optimizer.param_groups:
-            group["capturable"] = capturable
+
+@contextmanager
+def _capturable(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Tell an optimiser that it is recorded; else it warns of steps that could be and are not."""
+    before = [group["capturable"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group, own in zip(optimizer.param_groups, before, strict=True):
+            group["capturable"] = own
 
 
 def _tensors(batch: Batch) -> list[Tensor]:

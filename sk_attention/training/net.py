@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sk_attention.data.batches import Batch, Rows, Slices
 from sk_attention.nn.ensemble import NetworkEnsemble
 from sk_attention.nn.items import at_rest
+from sk_attention.nn.layers import seed_draws
 
 from .averaging import WeightAverage
 from .graphs import RecordedStep
@@ -231,8 +232,13 @@ class AttentionNet(skorch.NeuralNet):  # type: ignore[misc]
         generator : torch.Generator
             What the network draws from.
         """
+
+        def renew() -> None:
+            seed = generator.initial_seed() + 1
+            seed_draws(self.module_, torch.Generator(generator.device).manual_seed(seed))
+
         step = super().train_step
-        self.recorded_ = RecordedStep(step, self.optimizer_, generator, n_rows)
+        self.recorded_ = RecordedStep(step, self.optimizer_, generator, n_rows, renew)
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Compute the ensemble's loss on one batch."""

@@ -204,7 +204,8 @@ def _steps_alike(net: AttentionNet, rows: Any) -> bool:
         and not any(isinstance(values, Ragged) for values in rows.inputs.values())
         and net.module_.like.is_steady
         and net.module_._compiled_call_impl is None
-        and net.optimizer_.defaults.get("fused") is True
+        and type(net.optimizer_) is torch.optim.AdamW
+        and net.optimizer_.defaults["fused"] is True
         and all(type(callback) in OUTSIDE_STEPS for _, callback in net.callbacks_)
     )
 
