@@ -72,13 +72,29 @@ def relevance_of(estimator: Any, y: Any, n_rows: int) -> NDArray[np.float64]:
     return relevance
 
 
+def reads_relevance(estimator: Any) -> bool:
+    """Return whether ``y`` is the relevance of rows to a recommender.
+
+    Parameters
+    ----------
+    estimator : object
+        A recommender of any make; ``y`` is relevance to one whose ``task`` is "ranking".
+
+    Returns
+    -------
+    reads : bool
+        The answer.
+    """
+    return getattr(estimator, "task", None) == "ranking"
+
+
 def liked_rows(estimator: Any, y: Any, n_rows: int) -> NDArray[np.bool_]:
     """Return the rows whose items are to be foretold, by what a recommender takes ``y`` for.
 
     Parameters
     ----------
     estimator : object
-        A recommender; ``y`` is the relevance of rows unless it has another ``task`` than "ranking".
+        A recommender; unless it `reads_relevance`, all rows are.
     y : array-like of shape (n_rows,) or None
         None is 1 for all.
     n_rows : int
@@ -94,7 +110,7 @@ def liked_rows(estimator: Any, y: Any, n_rows: int) -> NDArray[np.bool_]:
     ValueError
         If ``y`` breaks a rule, or nothing is liked.
     """
-    if y is None or getattr(estimator, "task", "ranking") != "ranking":
+    if y is None or not reads_relevance(estimator):
         return np.ones(n_rows, dtype=bool)
     liked = relevance_of(estimator, y, n_rows) > 0
     if not liked.any():

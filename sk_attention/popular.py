@@ -81,6 +81,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, Any] = POPULAR_CONSTRAINTS
     max_history = 1
+    task = "ranking"
 
     def __init__(
         self,
