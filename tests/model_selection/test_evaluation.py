@@ -207,8 +207,9 @@ def test_it_prints_as_a_table_and_is_a_list_for_data_frames():
 
 
 def test_a_split_by_chance_is_warned_of(data):
-    with pytest.warns(LeakageWarning):
+    with pytest.warns(LeakageWarning) as caught:
         evaluate(PopularRecommender(), data, cv=KFold(2), metrics=["ndcg"], n_resamples=5)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 @pytest.mark.parametrize(
