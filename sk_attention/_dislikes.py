@@ -1,4 +1,4 @@
-"""What users turned down: rows of no relevance are explicit negatives."""
+"""What users turned down: rows of a relevance of 0 or less."""
 
 from __future__ import annotations
 
@@ -72,13 +72,29 @@ def relevance_of(estimator: Any, y: Any, n_rows: int) -> NDArray[np.float64]:
     return relevance
 
 
+def reads_relevance(estimator: Any) -> bool:
+    """Return whether ``y`` is the relevance of rows to a recommender.
+
+    Parameters
+    ----------
+    estimator : object
+        A recommender of any make; ``y`` is relevance to one whose ``task`` is "ranking".
+
+    Returns
+    -------
+    reads : bool
+        The answer.
+    """
+    return getattr(estimator, "task", None) == "ranking"
+
+
 def liked_rows(estimator: Any, y: Any, n_rows: int) -> NDArray[np.bool_]:
     """Return the rows whose items are to be foretold, by what a recommender takes ``y`` for.
 
     Parameters
     ----------
     estimator : object
-        A recommender; ``y`` is the relevance of rows unless it has another ``task`` than "ranking".
+        A recommender; unless it `reads_relevance`, all rows are.
     y : array-like of shape (n_rows,) or None
         None is 1 for all.
     n_rows : int
@@ -94,7 +110,7 @@ def liked_rows(estimator: Any, y: Any, n_rows: int) -> NDArray[np.bool_]:
     ValueError
         If ``y`` breaks a rule, or nothing is liked.
     """
-    if y is None or getattr(estimator, "task", "ranking") != "ranking":
+    if y is None or not reads_relevance(estimator):
         return np.ones(n_rows, dtype=bool)
     liked = relevance_of(estimator, y, n_rows) > 0
     if not liked.any():
@@ -217,7 +233,8 @@ class Dislikes:
         All items turned down.
     events : Histories
         By user and time, with the codes of known items, else 0; ``codes`` hold ``item``, those of
-        ``ids``, and ``n_before``, how many likes of the user came before in the order of the rows.
+        ``ids``, ``n_before``, how many likes of the user came before in the order of the rows, and
+        ``turn``, how many were told of earlier.
     """
 
     ids: Ids
@@ -248,17 +265,24 @@ class Dislikes:
         ids, codes = self.ids.joined(item)
         items = np.concatenate([codes[old.codes["item"]], ids.codes(item)])
         before = np.concatenate([old.codes["n_before"], n_before])
+        turn = np.concatenate([old.codes["turn"], np.arange(len(old), len(items))])
         events = build_histories(
             np.concatenate([old.users, users]),
             np.zeros(len(items)),
             None if times is None else np.concatenate([old.times, times]),
             np.concatenate([old.weight, weight]),
             old.n_users,
-            codes={"item": items, "n_before": before},
+            codes={"item": items, "n_before": before, "turn": turn},
         )
         return Dislikes(ids, events)
 
-    def places(self, histories: Histories, timed: bool) -> Disliked:
+    def places(
+        self,
+        histories: Histories,
+        timed: bool,
+        new: NDArray[np.bool_] | None = None,
+        n_old: int = 0,
+    ) -> Disliked:
         """Find the events of the users before which they turned items down, else their last.
 
         Parameters
@@ -267,6 +291,10 @@ class Dislikes:
             What they liked.
         timed : bool
             Whether times are known; else the order of the rows counts.
+        new : ndarray of shape (n_events,), dtype bool, default=None
+            Before which events old dislikes count, too; None is all.
+        n_old : int, default=0
+            How many dislikes are old.
 
         Returns
         -------
@@ -279,7 +307,10 @@ class Dislikes:
         else:
             event = first[own.users] + own.codes["n_before"]
         event = np.minimum(event, last[own.users] - 1)
-        some = np.flatnonzero((own.items > 0) & (last > first)[own.users])
+        counts = (own.items > 0) & (last > first)[own.users]
+        if new is not None:
+            counts &= new[event] | (own.codes["turn"] >= n_old)
+        some = np.flatnonzero(counts)
         some = some[np.argsort(event[some], kind="stable")]
         return Disliked(event[some], own.items[some], own.weight[some])
 
@@ -298,6 +329,6 @@ def no_dislikes(n_users: int) -> Dislikes:
         None.
     """
     none = np.zeros(0, dtype=np.int64)
-    codes = {"item": none, "n_before": none}
+    codes = {"item": none, "n_before": none, "turn": none}
     events = build_histories(none, none, None, np.zeros(0), n_users, codes=codes)
     return Dislikes(Ids(Column("item", none)), events)

@@ -20,6 +20,7 @@ from ._retrieval import Catalogue
 from ._validation import check_heads
 from .data.columns import Column
 from .data.histories import (
+    Disliked,
     OutcomeWindows,
     WindowBatches,
     Windows,
@@ -295,7 +296,13 @@ class HistoryTrainingMixin(ForetellingMixin):
         stops[some] -= held_out[stops[some] - 1]
         first, last = training_windows(starts[:-1], stops, self.max_history)
         everything = np.ones(len(held_out), dtype=bool)
-        return self._make_windows(first, last, everything, learned=True)
+        return self._make_windows(first, last, everything, self._compared())
+
+    def _compared(self, new: NDArray[np.bool_] | None = None, n_old: int = 0) -> Disliked | None:
+        """Return what was turned down before events; before new ones alone, if it is old itself."""
+        if not len(self._disliked):
+            return None
+        return self._disliked.places(self._histories, self._has_times, new, n_old)
 
     def _scored(self, events: NDArray[np.int64]) -> Windows:
         """Return the events to score, each behind its user's history."""
@@ -310,21 +317,22 @@ class HistoryTrainingMixin(ForetellingMixin):
         first: NDArray[np.int64],
         last: NDArray[np.int64],
         scored: NDArray[np.bool_],
-        learned: bool = False,
+        disliked: Disliked | None = None,
     ) -> Windows:
         start = len(self.items_) + 1
         windows = Windows if self.task == "ranking" else OutcomeWindows
         of_users = self._user_codes(Column("users_", self.users_), self._user_table)
-        disliked = None
-        if learned and len(self._disliked):
-            disliked = self._disliked.places(self._histories, self._has_times)
         device = self.net_.device
         return windows(self._histories, first, last, scored, start, device, of_users, disliked)
 
     def _take_up(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Add rows to the histories, items to the network; return new events and new items."""
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], int]:
+        """Add rows to the histories, items to the network.
+
+        Return new events, new items, and how many dislikes are old.
+        """
+        n_old = len(self._disliked)
         met = self._item_ids.values_[
             np.unique(self._histories.items[self._histories.items > 0]) - 1
         ]
@@ -345,7 +353,7 @@ class HistoryTrainingMixin(ForetellingMixin):
             network.take_over(old.module_, known, torch.as_tensor(user_codes, device=device))
         self.net_.history = copy.deepcopy(old.history)
         met_before = self._item_ids.codes(Column("items_", met))
-        return new, np.setdiff1d(self._histories.items[new], met_before)
+        return new, np.setdiff1d(self._histories.items[new], met_before), n_old
 
     def _take_up_ranked(
         self, columns: Sequence[Column], y: Any, sample_weight: Any
@@ -359,15 +367,22 @@ class HistoryTrainingMixin(ForetellingMixin):
         return self._add(columns, weight, self._item_ids.codes(item), events), codes
 
     def _pass_over(
-        self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None
+        self, new: NDArray[np.bool_], fresh: NDArray[np.int64] | None = None, n_old: int = 0
     ) -> KeyboardInterrupt | None:
-        """Train once on the events that are new; items that are begin where they are expected."""
+        """Train once on the events that are new; items that are begin where they are expected.
+
+        Further dislikes are learned from, too, where the event they are compared with is old.
+        """
         starts = self._histories.starts
         windows = training_windows(starts[:-1], starts[1:], self.max_history)
-        rows = self._make_windows(*windows_with(*windows, new), new, learned=True)
         if self.task == "ranking" and fresh is not None and len(fresh):
+            rows = self._make_windows(*windows_with(*windows, new), new)
             place_items(self.net_, rows, torch.as_tensor(fresh, device=self.net_.device))
-        interrupt = self._walk([(rows, None)], 1)
+        disliked, targets = self._compared(new, n_old), new.copy()
+        if disliked is not None:
+            targets[disliked.event] = True
+        rows = self._make_windows(*windows_with(*windows, targets), new, disliked)
+        interrupt = self._walk([(rows, None)], 1) if len(rows) else None
         self._look_back()
         return interrupt
 

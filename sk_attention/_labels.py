@@ -1,7 +1,6 @@
 """What labels look like: any y taken apart into one column per task."""
 
 import sys
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,8 @@ import narwhals as nw
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
+
+from ._warnings import warn
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,10 @@ def label_columns(y: Any, *, warn_on_column_vector: bool = True) -> LabelColumns
         names, categorical = [None] * len(columns), [False] * len(columns)
     _check_columns(columns)
     if ndim == 2 and len(columns) == 1 and warn_on_column_vector:
-        warnings.warn(
+        warn(
             "A column-vector y was passed when a 1d array was expected. Please change the shape "
             "of y to (n_samples,), for example using ravel().",
             DataConversionWarning,
-            stacklevel=2,
         )
     frame = native.implementation.value if isinstance(native, nw.DataFrame) else None
     return LabelColumns(columns, _task_names(names), len(columns) == 1, categorical, frame)

@@ -201,7 +201,7 @@ class RecordingMixin:
         with all_or_nothing(self):
             columns = read_columns(self, X, reset=False)
             if y is not None and ranks_items(self):
-                columns, _ = self._further_rows(columns, y, None, all_may_be_disliked=True)
+                columns, _ = self._further_rows(columns, y, None)
             user, item = (columns[position] for position in self._roles.who_and_what)
             if len(user.values):
                 codes = self._event_codes(columns, y)
@@ -267,15 +267,11 @@ class RecordingMixin:
         return np.concatenate([old, self._session_ids.codes(session)]) - 1
 
     def _further_rows(
-        self,
-        columns: Sequence[Column],
-        y: Any,
-        sample_weight: Any,
-        all_may_be_disliked: bool = False,
+        self, columns: Sequence[Column], y: Any, sample_weight: Any
     ) -> tuple[list[Column], NDArray[np.float64]]:
         """Return rows that go on from those of fit, and how much they count; note dislikes."""
         user, _ = self._roles.who_and_what
-        found = verdicts(self, columns, user, y, sample_weight, all_may_be_disliked)
+        found = verdicts(self, columns, user, y, sample_weight, all_may_be_disliked=True)
         self._note_dislikes(found, further=True)
         return found.liked, found.weight
 

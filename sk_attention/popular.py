@@ -81,6 +81,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, Any] = POPULAR_CONSTRAINTS
     max_history = 1
+    task = "ranking"
 
     def __init__(
         self,
@@ -144,7 +145,7 @@ class PopularRecommender(RecommendingMixin, BaseEstimator):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions that were not passed before.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            As in `fit`; but for the first call, all items may have been turned down.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
 

@@ -356,11 +356,11 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         """Learn from more interactions, in a single pass over them.
 
         The rows join the histories of their users, and each is learned from what its user did
-        before. Users and items may be new. In rankings an item begins as the mean of what was
-        expected where it turns up; where labels are foretold, new users begin as unknown ones, and
-        new items as the mean of all, or as what is said of them. ``item_features`` and
-        ``user_features`` may be set to tables with more rows before a call; their columns mean
-        what they meant at first.
+        before; an item turned down is learned to rank behind what the user took next, else last.
+        Users and items may be new. In rankings an item begins as the mean of what was expected
+        where it turns up; where labels are foretold, new users begin as unknown ones, and new items
+        as the mean of all, or as what is said of them. ``item_features`` and ``user_features`` may
+        be set to tables with more rows before a call; their columns mean what they meant at first.
 
         The first call builds the network; after `fit` training goes on from there, and a tenth of
         the ``learning_rate`` of that fit forgets less. Nothing is held out, what counts as the
@@ -372,7 +372,7 @@ class AttentionRecommender(HistoryTrainingMixin, BaseEstimator):
         X : DataFrame or array-like of shape (n_samples, n_features)
             Interactions that were not passed before, in any order.
         y : array-like of shape (n_samples,), default=None
-            As in `fit`.
+            As in `fit`; but for the first call, all items may have been turned down.
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
         classes : array-like of shape (n_classes,), default=None

@@ -65,23 +65,27 @@ def test_what_users_turn_down_falls_behind(parameters):
 def test_dislikes_belong_to_the_event_after_them_else_to_the_last(timed):
     likes = histories([0, 0, 0, 2], [1, 2, 3, 1], [1, 3, 5, 1] if timed else None, n_users=3)
     turned_down = Column("item", np.array(["d", "e", "f", "g", "d", "x", "d"]))
-    found = no_dislikes(3).joined(
+    dislikes = no_dislikes(3).joined(
         np.array([0, 0, 0, 0, 1, 0, 2]),
         turned_down,
         np.array([2.0, 3.0, 9.0, 0.0, 1.0, 2.0, 1.0]) if timed else None,
         np.arange(7.0),
         np.array([1, 1, 3, 0, 0, 1, 0]),
     )
-    places = found.of_items(Ids(Column("item", np.array(list("abcdefg"))))).places(likes, timed)
+    dislikes = dislikes.of_items(Ids(Column("item", np.array(list("abcdefg")))))
+    places = dislikes.places(likes, timed)
     expected = {(0, 7, 3), (1, 4, 0), (1, 5, 1), (2, 6, 2), (3, 4, 6)}  # event, item, weight
     assert sorted(zip(*places, strict=True)) == sorted(expected)
     windows = Windows(
         likes, np.array([3, 1]), np.array([4, 3]), np.arange(4) != 2, 8, disliked=places
     )
     inputs, target = windows.take(torch.tensor([1, 0]))
-    assert target.tolist() == [2, 1]
+    assert target.tolist() == [2, 3, 1]
+    assert inputs["weight"].tolist() == [1, 0, 1]  # the second is there to be compared with
     found = (inputs[name].tolist() for name in ("disliked_target", "disliked", "disliked_weight"))
-    assert list(zip(*found, strict=True)) == [(0, 4, 0), (0, 5, 1), (1, 4, 6)]
+    assert list(zip(*found, strict=True)) == [(0, 4, 0), (0, 5, 1), (1, 6, 2), (2, 4, 6)]
+    further = dislikes.places(likes, timed, new=np.arange(4) == 0, n_old=4)
+    assert list(zip(*further, strict=True)) == [(0, 7, 3), (3, 4, 6)]
 
 
 def test_weights_and_rows_given_twice_are_the_same_to_learn_from():
@@ -112,7 +116,7 @@ def test_what_a_user_turned_down_is_not_recommended_after_that(model):
     assert item in model.recommend([user], filter_seen=False, **everything)[0]
     assert item in model.recommend(histories=[[1]], **everything)[0]
     assert model.recommend([99], k=1, candidates=[0, 1])[0].tolist() == [[1]]
-    assert model.recommend([99], k=1, candidates=[0, 1], at=0)[0][0, 0] is not None
+    assert set(model.recommend([99], k=2, candidates=[0, 1], at=0)[0][0]) == {0, 1}
 
 
 def test_it_stays_so_when_users_and_items_join_later(model):
@@ -122,8 +126,30 @@ def test_it_stays_so_when_users_and_items_join_later(model):
     assert 77 not in own.recommend([0], **asked)[0]
     assert own.recommend([50], **asked)[0].tolist() == [[77, None, None]]
     recorded = copy.deepcopy(own).update_history(joined.assign(user_id=-5))
+    alone = copy.deepcopy(own).partial_fit(joined.iloc[:1].assign(item_id=1), [-1])
+    assert alone.recommend([-1], k=2, candidates=[1, 2])[0].tolist() == [[2, None]]
     for user in (0, 50, 99):
         assert_array_equal(recorded.recommend([user])[0], own.recommend([user])[0])
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_partial_fit_learns_from_dislikes_alone(attention):
+    user = np.arange(N_USERS)
+    rows = pd.DataFrame({"user_id": user, "item_id": user % N_GROUPS * N_KINDS})
+    rows["timestamp"] = len(X)
+    own = recommender(attention=attention, early_stopping=False).fit(X, Y)
+
+    def lead(model):
+        others = rows.assign(item_id=rows["item_id"] + 2)
+        return (model.decision_function(rows) - model.decision_function(others)).mean()
+
+    before, turned_down = lead(own), np.zeros(N_USERS)
+    assert lead(copy.deepcopy(own).update_history(rows, turned_down)) == before
+    assert lead(own.partial_fit(rows, turned_down)) < before - 0.05
+    curve = own.loss_curve_
+    assert 0 < curve[-1] < 1 < curve[-2]  # of two items, and no other
+    own.partial_fit(rows.iloc[:1].assign(user_id=-7), [0])  # compared with nothing
+    assert own.loss_curve_ == curve
 
 
 def test_what_is_turned_down_later_may_be_recorded_without_training(model):

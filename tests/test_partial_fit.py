@@ -161,7 +161,7 @@ class Break(Callback):
         ({"item": "user_id"}, LATER, {}, "was fitted with item='auto', which is now 'user_id'"),
         ({}, LATER.iloc[:, :2], {}, "[fF]eature"),
         ({}, LATER.assign(item_id=None), {}, "holds ids, of which none may be missing"),
-        ({}, LATER, {"y": np.zeros(len(LATER))}, "No row of X counts"),
+        ({}, LATER, {"y": np.full(len(LATER), np.nan)}, "y must hold one finite"),
         ({}, LATER.iloc[:0], {}, "at least one row"),
     ],
     ids=["callback", "parameter", "size", "role", "columns", "ids", "relevance", "empty"],

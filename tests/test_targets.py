@@ -149,8 +149,9 @@ def test_scale_of_the_numbers_does_not_matter(scale):
 def test_column_vector_is_a_vector_with_a_warning():
     from sklearn.exceptions import DataConversionWarning
 
-    with pytest.warns(DataConversionWarning, match="column-vector"):
+    with pytest.warns(DataConversionWarning, match="column-vector") as caught:
         model = classifier().fit(X, POSITIVE[:, None])
+    assert caught[0].filename == __file__
     assert model.predict(X).shape == (60,)
 
 

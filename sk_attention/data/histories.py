@@ -161,7 +161,8 @@ class Windows(torch.utils.data.Dataset[Batch]):
     """Stretches of histories to train on or to score.
 
     A window is a run of successive events of one user. Each of them is a target, if it weighs
-    anything; what the network reads for it is the event before, or `start` for a user's first.
+    anything or something was turned down before it; what the network reads for it is the event
+    before, or `start` for a user's first.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
     first, last : ndarray of shape (n_windows,)
         Positions of each window's first event, and of the one after its last.
     scored : ndarray of shape (n_events,), dtype bool
-        Which events count as targets.
+        Which events count as targets; others weigh nothing.
     start : int
         Code of the token before a user's first event.
     device : torch.device or str, default="cpu"
@@ -178,7 +179,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
     of_users : mapping of str to ndarray of shape (n_users, ...) or Ragged, default=None
         What is known of the users.
     disliked : Disliked or None, default=None
-        What was turned down where the events are targets.
+        What was turned down before events, which thereby are targets.
     """
 
     def __init__(
@@ -199,13 +200,13 @@ class Windows(torch.utils.data.Dataset[Batch]):
         before[begins] = start
         session_before[begins] = -1
         time_before[begins] = histories.times[begins]
-        counted = scored & (histories.weight > 0)
-        inside = np.zeros(len(histories) + 1, dtype=np.int64)
-        np.add.at(inside, first, 1)
-        np.add.at(inside, last, -1)
+        weight = _relative_weights(np.where(scored, histories.weight, 0.0), first, last)
+        n_disliked = np.zeros(len(histories), dtype=np.int64)
+        if disliked is not None:
+            n_disliked = np.bincount(disliked.event, minlength=len(histories))
+        counted = (weight > 0) | (n_disliked > 0)
         counts = np.concatenate([[0], np.cumsum(counted)])
         self.n_targets = int((counts[last] - counts[first]).sum())
-        weight = histories.weight / histories.weight[counted & (inside[:-1].cumsum() > 0)].mean()
 
         def tensor(array: NDArray[Any]) -> Tensor:
             return torch.as_tensor(array, device=device)
@@ -221,6 +222,7 @@ class Windows(torch.utils.data.Dataset[Batch]):
             {
                 name: own.to(device) if isinstance(own, Ragged) else tensor(own)
                 for name, own in known.items()
+                if name != "counted"  # of what followed what, which no network reads
             }
             for known in (histories.codes, of_users or {})
         )
@@ -229,9 +231,8 @@ class Windows(torch.utils.data.Dataset[Batch]):
         self.disliked: tuple[Tensor, Tensor] | None = None
         if disliked is not None:
             self.disliked = tensor(disliked.item), tensor(disliked.weight.astype(np.float32))
-            counts = np.bincount(disliked.event, minlength=len(histories))
-            self.n_disliked = tensor(counts)
-            self.first_disliked = tensor(np.cumsum(counts) - counts)
+            self.n_disliked = tensor(n_disliked)
+            self.first_disliked = tensor(np.cumsum(n_disliked) - n_disliked)
         self.n_windows = len(first)
 
     def __len__(self) -> int:
@@ -302,6 +303,17 @@ class Windows(torch.utils.data.Dataset[Batch]):
         for name, own in self.of_users.items():
             inputs |= as_tensors(name, own[self.user[chosen]])
         return inputs, event
+
+
+def _relative_weights(
+    weight: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return weights whose mean, of the targets in the windows, is 1."""
+    inside = np.zeros(len(weight) + 1, dtype=np.int64)
+    np.add.at(inside, first, 1)
+    np.add.at(inside, last, -1)
+    targets = weight[(weight > 0) & (inside[:-1].cumsum() > 0)]
+    return weight / targets.mean() if len(targets) else weight
 
 
 def latest_items(inputs: Mapping[str, Tensor], n_lags: int) -> NDArray[np.int64]:

@@ -15,6 +15,9 @@ from .batches import Batch
 from .histories import Histories
 from .ragged import as_tensors, stacked
 
+# Rows and events of one user and time that are compared at once.
+PAIRS_AT_A_TIME = 2**20
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -300,11 +303,18 @@ def own_events(
     """
     _, first = past_events(histories, users, np.nextafter(at, -np.inf))
     _, last = past_events(histories, users, at)
-    index = first[:, None] + np.arange((last - first).max(initial=0))
-    equal = histories.items[np.minimum(index, len(histories) - 1)] == own[:, None]
-    query, place = np.nonzero(equal & (index < last[:, None]))
-    cells = query, index[query, place]
-    return sp.csr_array((np.ones(len(query), dtype=bool), cells), (len(users), len(histories)))
+    count = last - first  # events of the same user and time
+    parts = np.cumsum(count) // PAIRS_AT_A_TIME
+    found = []
+    for rows in np.split(np.arange(len(users)), np.flatnonzero(np.diff(parts)) + 1):
+        query = rows.repeat(count[rows])
+        begins = np.cumsum(count[rows]) - count[rows]
+        event = np.arange(len(query)) + (first[rows] - begins).repeat(count[rows])
+        equal = histories.items[event] == own[query]
+        found.append((query[equal], event[equal]))
+    query, event = map(np.concatenate, zip(*found, strict=True))
+    cells = np.ones(len(query), dtype=bool), (query, event)
+    return sp.csr_array(cells, (len(users), len(histories)))
 
 
 def have_later_events(

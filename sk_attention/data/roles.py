@@ -161,7 +161,7 @@ def is_dated(column: Column) -> bool:
     dated : bool
         The answer.
     """
-    return bool(times(column).dtype.kind == "M")
+    return column.kind == "datetime" or _are_strings(column)
 
 
 def _times(column: Column) -> NDArray[Any]:
@@ -171,14 +171,18 @@ def _times(column: Column) -> NDArray[Any]:
             return values
     elif values.dtype.is_integer() and not values.is_null().any():
         return np.asarray(values.to_numpy())
-    if column.kind == "category":
-        cells = column.as_objects()
-        if {type(cell) for cell in cells if cell is not None} == {str}:
-            return np.array([moment(cell) for cell in cells], dtype="datetime64[us]")
+    if _are_strings(column):
+        return np.array([moment(cell) for cell in column.as_objects()], dtype="datetime64[us]")
     if column.kind != "datetime":
         return column.as_numbers()
     # in UTC, as the clock on the wall goes back in autumn
     return column.as_datetimes(None if column.time_zone is None else "UTC")
+
+
+def _are_strings(column: Column) -> bool:
+    if column.kind != "category":
+        return False
+    return {type(cell) for cell in column.as_objects() if cell is not None} == {str}
 
 
 def moment(value: Any) -> Any:

@@ -1,6 +1,5 @@
 """From predictions to one score per task and their mean."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sk_attention._labels import LabelColumns, is_missing, label_columns
+from sk_attention._warnings import warn
 from sk_attention.metrics._task_scores import Task
 
 TaskScore = Callable[[Task], float]
@@ -88,10 +88,9 @@ def average_scores(scores: np.ndarray, average: str | None) -> Any:
     if average is None:
         return scores
     if np.isnan(scores).all():
-        warnings.warn(
+        warn(
             "No task has a defined score, so that their mean is NaN: too few labels are observed.",
             UndefinedMetricWarning,
-            stacklevel=5,
         )
         return float("nan")
     return float(np.nanmean(scores))

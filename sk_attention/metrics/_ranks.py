@@ -1,6 +1,5 @@
 """From ranks to one score per query and their mean."""
 
-import warnings
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from sk_attention._warnings import warn
 from sk_attention.metrics._averaging import check_weight
 
 
@@ -41,10 +41,9 @@ def score_ranks(
         return scores
     query_weight = np.bincount(ranks.query, weight) / ranks.n_targets
     if not query_weight.any():
-        warnings.warn(
+        warn(
             "The mean score is NaN: there is no query of positive weight.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )
         return float("nan")
     return float(np.average(scores, weights=query_weight))

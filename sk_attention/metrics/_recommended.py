@@ -1,11 +1,12 @@
 """What lists of recommendations hold, whether or not they hit."""
 
-import warnings
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
+
+from sk_attention._warnings import warn
 
 
 def coverage_at_k(items: Any, n_items: int) -> float:
@@ -108,9 +109,7 @@ def novelty_at_k(items: Any, popularity: Any) -> float:
         )
     lengths = recommended.sum(axis=1)
     if not lengths.any():
-        warnings.warn(
-            "The novelty is NaN: nothing is recommended.", UndefinedMetricWarning, stacklevel=2
-        )
+        warn("The novelty is NaN: nothing is recommended.", UndefinedMetricWarning)
         return float("nan")
     surprise = np.log2(1 / share).sum(axis=1)
     return float(np.mean(surprise[lengths > 0] / lengths[lengths > 0]))

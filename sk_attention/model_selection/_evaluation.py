@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from sk_attention._dislikes import liked_rows
+from sk_attention._dislikes import liked_rows, reads_relevance
 from sk_attention._interactions import Ids, context_codes
 from sk_attention._random import draw_seed
 from sk_attention.data.columns import Column, take_rows
@@ -70,7 +70,9 @@ def evaluate(
     X : DataFrame or array-like of shape (n_samples, n_features)
         Interactions, in any order.
     y : array-like of shape (n_samples,), default=None
-        Handed to ``fit``. Where it is the relevance of rows, none of 0 or less is asked about.
+        Handed to ``fit``. To recommenders whose ``task`` is "ranking" it is the relevance of rows:
+        none of 0 or less is asked about. To others it may be anything, and the baselines do not
+        read it.
     cv : int, splitter or iterable of (train, test), default=None
         None trains on the first 90 % of the rows by time and asks for the rest: a
         `GlobalTemporalSplit` of one split. A table cut already is ``cv=[(train, test)]``, with the
@@ -111,7 +113,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If a metric is unknown, k is below 1, or X lacks a column; and whatever ``fit`` raises.
+        If a metric is unknown, k is below 1, X lacks a column, or recommenders take rows of ``y``
+        for different things; and whatever ``fit`` raises.
 
     Warns
     -----
@@ -143,18 +146,33 @@ def evaluate(
             "estimator must be a recommender, or a dict of at least one, got an empty one."
         )
     cv = _temporal(first, X) if cv is None else check_cv(cv)
-    liked = liked_rows(last_step(first), y, _num_samples(X))
-    judge = _Judge(X, y, liked, int(k), tuple(metrics), filter_seen, _contexts(given, X))
+    liked = _liked_by_all(given, X, y)
+    of_baselines = y if any(reads_relevance(last_step(own)) for own in given.values()) else None
+    judge = _Judge(X, liked, int(k), tuple(metrics), filter_seen, _contexts(given, X))
     against: dict[str, Any] = {}
     for train, test in list(cv.split(X, y)):
         for name, recommender in given.items():
-            judge.ask(name, recommender, train, test)
+            judge.ask(name, recommender, y, train, test)
         if baselines:
             against = against or _baselines(first, judge.timed)
             for name, recommender in against.items():
-                judge.ask(name, recommender, train, test)
+                judge.ask(name, recommender, of_baselines, train, test)
     options = {"confidence": confidence, "n_resamples": n_resamples, "random_state": seed}
     return Evaluation(judge.records(list(against), options), float(confidence))
+
+
+def _liked_by_all(given: Mapping[str, Any], X: Any, y: Any) -> NDArray[np.bool_]:
+    """Return the rows that are to be foretold, by what all recommenders take ``y`` for."""
+    liked = {name: liked_rows(last_step(own), y, _num_samples(X)) for name, own in given.items()}
+    asked_all = [name for name, rows in liked.items() if rows.all()]
+    asked_some = [name for name in liked if name not in asked_all]
+    if asked_all and asked_some:
+        raise ValueError(
+            "estimator must hold recommenders that take y alike: rows of 0 or less were turned "
+            f"down, and are not asked about, to {asked_some}, whose task is 'ranking', but not to "
+            f"{asked_all}. Evaluate them apart."
+        )
+    return liked[next(iter(given))]
 
 
 def _contexts(given: Mapping[str, Any], X: Any) -> list[NDArray[np.int64]]:
@@ -232,25 +250,24 @@ class _Judge:
     def __init__(
         self,
         X: Any,
-        y: Any,
         liked: NDArray[np.bool_],
         k: int,
         metrics: tuple[str, ...],
         filter_seen: bool,
         contexts: Sequence[NDArray[np.int64]],
     ) -> None:
-        self.X, self.y, self.k, self.metrics, self.filter_seen = X, y, k, metrics, filter_seen
+        self.X, self.k, self.metrics, self.filter_seen = X, k, metrics, filter_seen
         self.liked, self.contexts = liked, contexts
         self.timed = False
         self.gains: dict[str, dict[str, list[_Gains]]] = {}
         self.lists: dict[str, dict[str, list[float]]] = {}
 
     def ask(
-        self, name: str, recommender: Any, train: NDArray[np.intp], test: NDArray[np.intp]
+        self, name: str, recommender: Any, y: Any, train: NDArray[np.intp], test: NDArray[np.intp]
     ) -> None:
         """Fit a clone on some rows, and keep its scores of others."""
         train, test = np.arange(_num_samples(self.X))[train], np.arange(_num_samples(self.X))[test]
-        y = None if self.y is None else _safe_indexing(self.y, train)
+        y = None if y is None else _safe_indexing(y, train)
         fitted = clone(recommender).fit(_safe_indexing(self.X, train), y)
         train, test = train[self.liked[train]], test[self.liked[test]]
         if not len(test):

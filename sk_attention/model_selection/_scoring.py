@@ -89,7 +89,8 @@ def make_ranking_scorer(
     scorer : callable
         ``scorer(estimator, X, y=None, sample_weight=None)`` returns a float, or a dictionary. The
         weight of a question is the mean of its rows'; lists are not weighted. With ``y`` of 0 or
-        less a row was turned down and is left out, unless ``y`` holds labels to the recommender.
+        less a row was turned down and is left out, if the recommender's ``task`` is "ranking"; to
+        others ``y`` may be anything.
 
     Raises
     ------

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from .items import vectors_of
+from .layers import Drawing
 from .recommender import Disliking, Scoring
 from .rows import take_rows
+
+# So many are compared in one step: where items read the history, each gathers all of it.
+DISLIKES_AT_A_TIME = 512
 
 
 def disliked_loss(outputs: Disliking, target: Tensor) -> Tensor:
@@ -76,8 +80,10 @@ def pair_scores(scoring: Scoring, place: Tensor, codes: Tensor) -> Tensor:
     return products.to(scoring.bias.dtype) + take_rows(scoring.bias, codes)
 
 
-class LossOfDislikes(nn.Module):
+class LossOfDislikes(Drawing):
     """A loss of rankings, and in training that of what was turned down.
+
+    Of more than ``DISLIKES_AT_A_TIME`` a step draws so many, on the CPU as `Negatives` does.
 
     Parameters
     ----------
@@ -93,4 +99,15 @@ class LossOfDislikes(nn.Module):
         """Return the loss (1,) of targets (N,) of weights (N,)."""
         if not isinstance(outputs, Disliking):
             return self.ranking(outputs, target, weight)
-        return self.ranking(outputs.ranking, target, weight) + disliked_loss(outputs, target)
+        loss = self.ranking(outputs.ranking, target, weight)
+        return loss + disliked_loss(self._drawn(outputs), target)
+
+    def _drawn(self, outputs: Disliking) -> Disliking:
+        """Keep as many as a step compares, with weights by which the loss is expected to stay."""
+        ranking, item, place, weight = outputs
+        if len(item) <= DISLIKES_AT_A_TIME:
+            return outputs
+        order = torch.randperm(len(item), generator=self.generator)
+        some = order[:DISLIKES_AT_A_TIME].to(item.device)
+        scale = len(item) / DISLIKES_AT_A_TIME
+        return Disliking(ranking, item[some], place[some], weight[some] * scale)

@@ -1,5 +1,7 @@
 """Who sees what: no event is ever read before its time, or by another user."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -125,6 +127,13 @@ def test_weights_have_mean_one_over_what_lies_in_the_windows():
     rows = Windows(built, np.array([0]), np.array([2]), np.ones(4, dtype=bool), START)
     ((inputs, _),) = WindowBatches(rows)
     assert inputs["weight"].tolist() == [0.5, 1.5]
+
+
+def test_what_no_network_reads_stays_where_it_is():
+    codes = {"counted": np.ones(60, dtype=bool), "event.price": np.ones((60, 1))}
+    built = replace(random_histories(), codes=codes)
+    windows = Windows(built, built.starts[:1], built.starts[1:2], np.ones(60, dtype=bool), START)
+    assert list(windows.codes) == ["event.price"]
 
 
 def test_batches_hold_windows_of_like_length():

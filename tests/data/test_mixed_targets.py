@@ -76,8 +76,11 @@ def test_columns_of_an_array_of_objects_have_their_own_types():
 
 def test_very_many_integers_are_doubted_unless_something_was_said():
     y = pd.DataFrame({"count": range(101)})
-    with pytest.warns(UserWarning, match=r"'count' of y holds integers, 101.*\{'count': \"regr"):
+    with pytest.warns(
+        UserWarning, match=r"'count' of y holds integers, 101.*\{'count': \"regr"
+    ) as caught:
         assert types(y) == ["classification"]
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         types(y[:100])

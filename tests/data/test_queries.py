@@ -1,5 +1,6 @@
 """The history rule: what a query sees, and what it does not."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -143,6 +144,18 @@ def test_own_and_later_events_are_counted_as_by_hand(events, queries):
     )
     by_hand = [any(e[0] == who and e[2] > when for e in events) for who, _, when in queries]
     assert later.tolist() == by_hand
+
+
+def test_thousands_of_rows_of_one_user_and_moment_are_compared_little_by_little():
+    n_rows = 3000
+    users = np.zeros(n_rows, dtype=np.int64)
+    built = histories(users, np.arange(n_rows), times=users)
+    tracemalloc.start()
+    own = own_events(built, users, users.astype(float), np.arange(n_rows)[::-1])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_array_equal(own.nonzero(), (np.arange(n_rows), np.arange(n_rows)[::-1]))
+    assert peak < 8 * n_rows**2  # one number for each pair of rows
 
 
 def test_context_is_that_of_what_was_asked_for_next_and_at_last_of_the_query():

@@ -174,3 +174,9 @@ def test_other_things_are_no_times(values, dtype):
         ValueError, match=f"finite numbers or datetimes, or strings .* dtype {dtype}"
     ):
         times(column(values))
+
+
+def test_what_kind_of_times_strings_are_is_known_without_parsing_them(monkeypatch):
+    monkeypatch.delattr("sk_attention.data.roles.moment")
+    assert is_dated(column(["2024-05-06", None]))
+    assert not is_dated(column(pd.Categorical([1, 2])))

@@ -207,8 +207,9 @@ def test_it_prints_as_a_table_and_is_a_list_for_data_frames():
 
 
 def test_a_split_by_chance_is_warned_of(data):
-    with pytest.warns(LeakageWarning):
+    with pytest.warns(LeakageWarning) as caught:
         evaluate(PopularRecommender(), data, cv=KFold(2), metrics=["ndcg"], n_resamples=5)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 @pytest.mark.parametrize(
@@ -245,6 +246,29 @@ def test_all_are_asked_apart_where_the_context_of_one_differs(data):
     (test,) = (test for _, test in GlobalTemporalSplit(1).split(twice))
     asked = twice.iloc[test][["user_id", "timestamp", "device"]]
     assert n_questions == {len(asked.drop_duplicates())}
+
+
+@pytest.mark.parametrize("y", [[0, -1, 2] * 3, ["a", "b", "c"] * 3], ids=["numbers", "strings"])
+def test_recommenders_without_a_task_may_take_y_for_anything(y):
+    options = {"cv": SPLIT, "n_resamples": 9, "random_state": 0}
+    assert repr(evaluate(Alphabet(), X, y, **options)) == repr(evaluate(Alphabet(), X, **options))
+    fitted, late = Alphabet().fit(X[:5]), X[5:]
+    fitted.items_ = np.array(fitted.known)
+    scorer = make_ranking_scorer(["ndcg", "coverage"])
+    assert scorer(fitted, late, y[5:]) == scorer(fitted, late)
+
+
+def test_recommenders_that_are_compared_take_y_alike_in_whatever_order():
+    y = np.array([1, 1, 1, 1, -1, 1, 1, 1, 1])
+    options = {"cv": SPLIT, "metrics": ["ndcg"], "n_resamples": 9, "random_state": 0}
+    models = {"a": PopularRecommender(), "z": Alphabet()}
+    backwards = dict(reversed(models.items()))
+    for given in (models, backwards):
+        with pytest.raises(ValueError, match=r"take y alike: .* to \['a'\], .* not to \['z'\]"):
+            evaluate(given, X, y, **options)
+    found, expected = (evaluate(given, X, y + 2, **options) for given in (models, backwards))
+    for name in ("a", "z", "popular"):
+        assert entries(found, recommender=name) == entries(expected, recommender=name)
 
 
 def test_recommenders_that_are_asked_something_else_are_not_compared(data):

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_score,
+    cross_validate,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -276,8 +282,11 @@ def test_only_splits_that_leak_a_users_own_future_are_warned_of(data):
         with pytest.warns(LeakageWarning, match="PopularRecommender is asked to foretell rows"):
             cross_validate(model, data, cv=cv, scoring=scorer)
     train, test = train_test_split(data, random_state=0)
-    with pytest.warns(LeakageWarning):
-        model.fit(train).score(test)
+    asking = model.fit(train).score, lambda rows: scorer(model, rows)
+    for ask in (*asking, lambda rows: cross_val_score(model, data, cv=KFold(2))):
+        with pytest.warns(LeakageWarning) as caught:
+            ask(test)
+        assert {warning.filename for warning in caught} == {__file__}
     model.predict(test)  # no claim is made here
     PopularRecommender(timestamp=None).fit(train).score(test)  # nobody can tell
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from numbers import Real
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_attention._labels import LabelColumns, is_collection, is_missing, observed_labels
+from sk_attention._warnings import warn
 
 TASK_TYPES = ("classification", "regression", "multilabel")
 
@@ -89,10 +89,9 @@ def _are_decimals(observed: NDArray[Any]) -> bool:
 
 def _doubt_integers(name: str, n_distinct: int) -> None:
     if n_distinct > MANY_INTEGERS:
-        warnings.warn(
+        warn(
             f"Task {name!r} of y holds integers, {n_distinct} different ones, and is read as as "
             f'many classes. If they are numbers say task_types={{{name!r}: "regression"}}, else '
             '"classification".',
             UserWarning,
-            stacklevel=2,
         )
