@@ -95,16 +95,21 @@ def commit() -> str:
         return ""
 
 
+def version_of(distribution: str) -> str:
+    """Return the version of a package, also where it is run from its sources."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def environment() -> dict[str, str]:
     """Return versions, the commit, processor, GPU and threads."""
     import torch
 
     found = {"python": platform.python_version()}
     for name, distribution in PACKAGES.items():
-        try:
-            found[name] = version(distribution)
-        except PackageNotFoundError:
-            found[name] = "not installed"
+        found[name] = version_of(distribution)
     found["commit"] = commit()
     found["system"] = platform.system()
     found["cpu"] = cpu_model()

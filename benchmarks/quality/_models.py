@@ -8,12 +8,13 @@ are not installed are not missed.
 """
 
 from functools import cache
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import LabelEncoder
+
+from benchmarks._common import version_of
 
 MISSING = "missing"
 HGB_CATEGORIES = 254
@@ -251,7 +252,7 @@ PACKAGES = {
 def package_version(name):
     """Return the package that a model comes from, and its version."""
     package = PACKAGES.get(name.removesuffix("_log_loss"), "scikit-learn")
-    return f"{package} {version(package)}"
+    return f"{package} {version_of(package)}"
 
 
 @cache

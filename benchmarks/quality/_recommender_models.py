@@ -7,11 +7,11 @@ those that are not installed are not missed.
 """
 
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 import scipy.sparse as sp
 
+from benchmarks._common import version_of
 from benchmarks.quality import _recommender_peers as peers
 from benchmarks.quality._recommender_peers import Peer
 from sk_attention import AttentionRecommender, PopularRecommender
@@ -106,7 +106,7 @@ DISTRIBUTIONS = {name: name for name in ("implicit", "skrecsys", "cornac", "rect
 def package_version(name):
     """Return name and version of the package that a model comes from; empty for our own."""
     package = DISTRIBUTIONS.get(name.partition("_")[0])
-    return f"{package} {version(package)}" if package else ""
+    return f"{package} {version_of(package)}" if package else ""
 
 
 def fits(model, name, protocol, timed):

@@ -24,12 +24,19 @@ import logging
 import tempfile
 import time
 import warnings
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
 
-from benchmarks._common import Record, in_fresh_process, parser, report, set_threads, synchronize
+from benchmarks._common import (
+    Record,
+    in_fresh_process,
+    parser,
+    report,
+    set_threads,
+    synchronize,
+    version_of,
+)
 from benchmarks._recbole import sasrec_data
 
 LENGTH, DIMS, BLOCKS, HEADS, PASSES = 50, 64, 2, 2, 3
@@ -180,7 +187,7 @@ def run_case(case: Record) -> Record:
     wall, cpu = np.mean(clock.seconds[1:], axis=0)
     return {
         **case,
-        "version": version(DISTRIBUTIONS[case["model"]]),
+        "version": version_of(DISTRIBUTIONS[case["model"]]),
         "targets in a pass": n_targets,
         "s a pass": round(wall, 3),
         "CPU s a pass": round(cpu, 3),
